@@ -1,0 +1,1 @@
+"""Models: the versioned store, its formats, and the untrained Spec in git."""

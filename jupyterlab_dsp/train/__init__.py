@@ -1,0 +1,1 @@
+"""Train: a notebook cell becomes a supervised run."""
