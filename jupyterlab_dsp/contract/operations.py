@@ -214,7 +214,11 @@ BY_ID: dict[str, Operation] = {operation.id: operation for operation in OPERATIO
 AREAS: tuple[str, ...] = tuple(dict.fromkeys(operation.area for operation in OPERATIONS))
 
 #: Short forms of what people type daily.
-SHORT_FORMS: dict[str, tuple[str, str]] = {"export": ("model", "export"), "load": ("model", "load")}
+SHORT_FORMS: dict[str, tuple[str, str]] = {
+    "export": ("model", "export"),
+    "load": ("model", "load"),
+    "compare": ("train", "compare"),
+}
 
 
 def describe_input(operation: Operation) -> dict[str, Any]:
