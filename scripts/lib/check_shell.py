@@ -23,8 +23,8 @@ def main() -> int:
         if not name.endswith(".sh") and not os.access(ROOT / name, os.X_OK):
             print(f"{name} has no run bit")
             problems += 1
-    if shutil.which("shellcheck"):
-        problems += subprocess.run(["shellcheck", "-x", *scripts], cwd=ROOT, check=False).returncode != 0
+    if shellcheck := shutil.which("shellcheck") or shutil.which("shellcheck", path=str(Path(sys.executable).parent)):
+        problems += subprocess.run([shellcheck, "-x", *scripts], cwd=ROOT, check=False).returncode != 0
     print(f"{len(scripts)} shell scripts")
     return 1 if problems else 0
 

@@ -19,4 +19,4 @@ cp "$new" "$old"
   echo "# What scripts/test and scripts/demo install, pinned. Written by scripts/lib/lock.sh."
   grep -E '^[A-Za-z0-9._-]+==' "$new"
 } >constraints.txt
-diff <(grep == "$old" || true) <(grep == constraints.txt) || true
+diff <(grep '==' "$old" || true) <(grep '==' constraints.txt) || true

@@ -54,7 +54,7 @@ make_venv() {
 
 setup_python() {
   local digest stamp="$root/.venv/.dsp-setup"
-  [ -x "$python" ] && "$python" -c '' 2>/dev/null || make_venv
+  "$python" -c '' 2>/dev/null || make_venv
   digest=$(cat "$root/pyproject.toml" "$root/constraints.txt" "$root/server_extension/jupyter-config/server-config/"*.json |
     "$python" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
   if [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ] && [ -x "$root/.venv/bin/dsp" ]; then
