@@ -1,0 +1,121 @@
+"""The extension that the Jupyter server loads.
+
+Nothing heavy happens at load: the table of operations, pydantic and the services are imported when the first
+request comes, or a moment after the server is up, in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.extension.application import ExtensionApp
+from tornado.routing import PathMatches, Rule
+from traitlets import Float, Unicode
+
+from .events import register
+from .pool import Pool
+from .router import ROOT, LazyRouter
+
+if TYPE_CHECKING:
+    from jupyterlab_dsp.platform import Platform
+
+    from .watch import Watcher
+
+
+class DspApp(ExtensionApp):  # type: ignore[misc]
+    """The Jupyter server half of the data science platform."""
+
+    name = "jupyterlab_dsp_server"
+    description = "The data science platform: train, export, browse, compare, serve."
+    load_other_extensions = True
+
+    home = Unicode(
+        "",
+        help="Folder of all that the platform keeps. Kernels of this server use it too. "
+        "Empty: DSP_HOME, else the folder 'dsp' in the Jupyter data directory.",
+    ).tag(config=True)
+    warm_up_after_s = Float(
+        3.0,
+        help="Seconds after the start of the server at which the platform is made ready and changes made by other "
+        "processes begin to be noticed. The first request does it at once, whatever this says.",
+    ).tag(config=True)
+
+    #: what the server offers to other extensions and to tests
+    pool: Pool
+    watcher: Watcher | None = None
+
+    def initialize_settings(self) -> None:
+        """Called by the server once, before handlers are made."""
+        self._build_lock = threading.Lock()
+        self._built: Platform | None = None
+        self._is_stopped = False
+        self.pool = Pool()
+        if self.home:
+            # by the environment, so that kernels, terminals and jobs started by this server look there too
+            os.environ["DSP_HOME"] = str(Path(self.home).expanduser().absolute())
+        # a subscriber hears only of events that were known when it connected, so this is not put off
+        register(self.serverapp.event_logger)
+
+    def initialize_handlers(self) -> None:
+        """One rule for all routes: what lies below it is made of the table of operations on first use."""
+        web_app = self.serverapp.web_app
+        base_url = web_app.settings["base_url"].rstrip("/")
+        pattern = PathMatches(re.escape(base_url + ROOT) + "(?:/.*)?$")
+        web_app.add_handlers(".*$", [Rule(pattern, LazyRouter(self, base_url))])
+        # the loop runs later; a server that ends before that never gets here
+        self.serverapp.io_loop.call_later(self.warm_up_after_s, self.begin)
+
+    @property
+    def platform(self) -> Platform:
+        """The platform, made on first use. Call it in the pool: the first call imports and opens things."""
+        if self._built is None:
+            with self._build_lock:
+                if self._built is None:
+                    self._built = _build()
+        return self._built
+
+    def begin(self) -> None:
+        """Start to watch for changes; on the event loop. Does nothing the second time."""
+        if self.watcher is None and not self._is_stopped:
+            from .watch import Watcher
+
+            self.watcher = Watcher(self)
+            self.watcher.start(asyncio.get_running_loop())
+
+    async def stop_extension(self) -> None:
+        """Called by the server when it ends."""
+        self._is_stopped = True
+        if self.watcher is not None:
+            await self.watcher.stop()
+        self.pool.close()
+        if self._built is not None:
+            with contextlib.suppress(Exception):
+                self._built.close()
+
+
+def _build() -> Any:
+    from pydantic import ValidationError
+
+    from jupyterlab_dsp.errors import Unavailable
+    from jupyterlab_dsp.platform import Platform, invalid_input
+    from jupyterlab_dsp.settings import Settings
+
+    try:
+        return Platform(Settings())
+    except ValidationError as error:
+        problem = invalid_input(error)
+        raise Unavailable(
+            f"The settings of the platform are wrong. {problem.message}",
+            hint="Correct settings.toml in the home, or the DSP_* environment variable.",
+            **problem.details,
+        ) from error
+    except ValueError as error:  # not TOML, or not text
+        raise Unavailable(
+            f"The settings of the platform cannot be read: {error}", hint="Correct settings.toml in the home."
+        ) from error
