@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 #: A parameter, tag or fact: what fits a table cell.
 Scalar = str | int | float | bool | None
@@ -53,12 +53,21 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_null_character(cls, value: Any) -> Any:
+        """No file name, record or Python source can hold one: refused here, with the field's name."""
+        parts = value if isinstance(value, list) else [*value, *value.values()] if isinstance(value, dict) else [value]
+        if any(isinstance(part, str) and "\0" in part for part in parts):
+            raise ValueError("must not contain a null character")
+        return value
+
 
 class Shape(BaseModel):
     """Output of an operation, or a stored record: an older process can read a newer one."""
 
     model_config = ConfigDict(
-        extra="ignore", json_schema_serialization_defaults_required=True, ser_json_inf_nan="constants"
+        extra="ignore", json_schema_serialization_defaults_required=True, ser_json_inf_nan="null"
     )
 
 

@@ -129,7 +129,9 @@ class DescribeModel(OneModel):
 
     description: ShortText | None = None
     tags: Tags | None = None
-    headline: Annotated[str, StringConstraints(max_length=200)] | None = None
+    headline: Annotated[str, StringConstraints(max_length=200)] | None = Field(
+        default=None, description="The metric that lists show."
+    )
 
 
 class AnnotateVersion(OneVersion):
@@ -267,7 +269,7 @@ class PlanExport(Request):
     params: dict[Variable, Scalar | list[Any] | dict[str, Any]] = Field(
         default_factory=dict, max_length=1000, description="New defaults of parameters."
     )
-    kernel: KernelState | None = None
+    kernel: KernelState | None = Field(default=None, description="What the kernel knows; null: only the document.")
 
 
 class ExportSpec(PlanExport):

@@ -34,8 +34,8 @@ class RecordChanged(Shape):
 
     area: Literal["train", "model"]
     kind: str = Field(description="run, model, version or spec")
-    scope: str
-    key: str
+    scope: str = Field(description="The model of a version, the name of a Spec; else empty.")
+    key: str = Field(description="Id of the run, name of the model, number as 10 digits; empty: many of this scope.")
     deleted: bool = False
 
 

@@ -169,7 +169,9 @@ class OneRun(Request):
 class RetryRun(OneRun):
     """The same Spec again, with other parameters where given."""
 
-    params: dict[Variable, Scalar | list[Any] | dict[str, Any]] = Field(default_factory=dict, max_length=1000)
+    params: dict[Variable, Scalar | list[Any] | dict[str, Any]] = Field(
+        default_factory=dict, max_length=1000, description="Other values for parameters of the Spec."
+    )
 
 
 class AnnotateRun(OneRun):
