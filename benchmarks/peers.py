@@ -68,9 +68,10 @@ def our_server(home: Path, *, extensions: tuple[str, ...] = ("jupyterlab_dsp_ser
 
 
 def jupyter_argv(port: int, extensions: tuple[str, ...]) -> list[str]:
-    """Exactly these extensions, whatever is enabled in the environment."""
+    """What the environment enables (JupyterLab), these extensions, and ours only if it is among them."""
+    enabled = {"jupyterlab_dsp_server": False, **dict.fromkeys(extensions, True)}
     return [
         str(OURS), "-m", "jupyter_server", "--no-browser", "--allow-root", f"--ServerApp.port={port}",
         "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}", "--ServerApp.port_retries=0",
-        f"--ServerApp.jpserver_extensions={dict.fromkeys(extensions, True)!r}",
+        f"--ServerApp.jpserver_extensions={enabled!r}",
     ]  # fmt: skip

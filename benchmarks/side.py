@@ -25,13 +25,13 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 class Side:
-    """One interpreter with its imports warm. ``python``: ours or a peer's."""
+    """One interpreter with its imports warm. ``python``: ours or a peer's. ``folder``: where it runs and may write."""
 
-    def __init__(self, python: Path, **env: str) -> None:
+    def __init__(self, python: Path, folder: Path, **env: str) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
             [str(python), "-m", "benchmarks.worker"],
-            cwd=ROOT, env=environment(**env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+            cwd=folder, env=environment(**env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             text=True,
         )  # fmt: skip
 

@@ -28,9 +28,9 @@ def exports(options: Options) -> Iterator[Row]:
     """Saving a live Keras model."""
     with ExitStack() as stack:
         folder = stack.enter_context(workplace("exports"))
-        ours = stack.enter_context(closing(Side(OURS, DSP_HOME=str(folder / "home"))))
-        bare = stack.enter_context(closing(Side(OURS)))
-        mlflow = stack.enter_context(closing(Side(peer("mlflow"))))
+        ours = stack.enter_context(closing(Side(OURS, folder, DSP_HOME=str(folder / "home"))))
+        bare = stack.enter_context(closing(Side(OURS, folder)))
+        mlflow = stack.enter_context(closing(Side(peer("mlflow"), folder)))
         version = mlflow.value("mlflow_side:start", uri=f"sqlite:///{folder / 'mlflow.db'}")
         for side in (ours, mlflow):
             side.value(("our_side" if side is ours else "mlflow_side") + ":prepare", size="small")
@@ -59,8 +59,8 @@ def copies(options: Options) -> Iterator[Row]:
     """Versions that differ in metadata only."""
     with ExitStack() as stack:
         folder = stack.enter_context(workplace("copies"))
-        ours = stack.enter_context(closing(Side(OURS, DSP_HOME=str(folder / "home"))))
-        bare = stack.enter_context(closing(Side(OURS)))
+        ours = stack.enter_context(closing(Side(OURS, folder, DSP_HOME=str(folder / "home"))))
+        bare = stack.enter_context(closing(Side(OURS, folder)))
         ours.value("our_side:prepare", size="large")
         before = ours.value("our_side:files_bytes")
         count = options.size(20, 3)
@@ -91,15 +91,15 @@ def races(options: Options) -> Iterator[Row]:
     with ExitStack() as stack:
         folder = stack.enter_context(workplace("race"))
         uri = f"sqlite:///{folder / 'mlflow.db'}"
-        first_mlflow = stack.enter_context(closing(Side(peer("mlflow"))))
+        first_mlflow = stack.enter_context(closing(Side(peer("mlflow"), folder)))
         version = first_mlflow.value("mlflow_side:start", uri=uri)
         first_mlflow.value("mlflow_side:make_race_model")
-        first_ours = stack.enter_context(closing(Side(OURS, DSP_HOME=str(folder / "home"))))
+        first_ours = stack.enter_context(closing(Side(OURS, folder, DSP_HOME=str(folder / "home"))))
         first_ours.value("our_side:make_race_model")
         rates, waits = [], []
         for _ in range(options.turns(3)):
-            mine = _race([Side(OURS, DSP_HOME=str(folder / "home")) for _ in range(writers)], "our_side", each)
-            theirs = _race([Side(peer("mlflow")) for _ in range(writers)], "mlflow_side", each, uri=uri)
+            mine = _race([Side(OURS, folder, DSP_HOME=str(folder / "home")) for _ in range(writers)], "our_side", each)
+            theirs = _race([Side(peer("mlflow"), folder) for _ in range(writers)], "mlflow_side", each, uri=uri)
             rates.append((mine[0], theirs[0]))
             waits.append((mine[1], theirs[1]))
         name = f"{writers} processes add {each} versions each"
@@ -136,14 +136,14 @@ def lists(options: Options) -> Iterator[Row]:
     with ExitStack() as stack:
         folder = stack.enter_context(workplace("lists"))
         file = folder / "mlflow.db"
-        mlflow = stack.enter_context(closing(Side(peer("mlflow"))))
+        mlflow = stack.enter_context(closing(Side(peer("mlflow"), folder)))
         version = mlflow.value("mlflow_side:start", uri=f"sqlite:///{file}")
         mlflow.value("mlflow_side:fill_versions", file=str(file), count=sizes[0], models=MODELS)
         experiment = mlflow.value("mlflow_side:fill_runs", file=str(file), count=sizes[0])
         ours = []
         for size in sizes:
             home = folder / f"home-{size}"
-            with closing(Side(OURS, DSP_HOME=str(home))) as filler:
+            with closing(Side(OURS, folder, DSP_HOME=str(home))) as filler:
                 filler.value("our_side:fill_versions", count=size, models=MODELS)
                 filler.value("our_side:fill_runs", count=size)
             ours.append(Http(stack.enter_context(our_server(home)), TOKEN))

@@ -5,34 +5,88 @@ export const OPERATIONS = {
   'train.submit': { method: 'POST', path: '/dsp/api/v1/train/runs' },
   'train.list': { method: 'GET', path: '/dsp/api/v1/train/runs' },
   'train.show': { method: 'GET', path: '/dsp/api/v1/train/runs/{run_id}' },
-  'train.annotate': { method: 'PATCH', path: '/dsp/api/v1/train/runs/{run_id}' },
-  'train.stop': { method: 'POST', path: '/dsp/api/v1/train/runs/{run_id}/stop' },
-  'train.retry': { method: 'POST', path: '/dsp/api/v1/train/runs/{run_id}/retry' },
+  'train.annotate': {
+    method: 'PATCH',
+    path: '/dsp/api/v1/train/runs/{run_id}'
+  },
+  'train.stop': {
+    method: 'POST',
+    path: '/dsp/api/v1/train/runs/{run_id}/stop'
+  },
+  'train.retry': {
+    method: 'POST',
+    path: '/dsp/api/v1/train/runs/{run_id}/retry'
+  },
   'train.delete': { method: 'DELETE', path: '/dsp/api/v1/train/runs/{run_id}' },
-  'train.curves': { method: 'GET', path: '/dsp/api/v1/train/runs/{run_id}/curves' },
+  'train.curves': {
+    method: 'GET',
+    path: '/dsp/api/v1/train/runs/{run_id}/curves'
+  },
   'train.log': { method: 'GET', path: '/dsp/api/v1/train/runs/{run_id}/log' },
-  'train.source': { method: 'GET', path: '/dsp/api/v1/train/runs/{run_id}/source' },
+  'train.source': {
+    method: 'GET',
+    path: '/dsp/api/v1/train/runs/{run_id}/source'
+  },
   'train.file': { method: 'GET', path: '/dsp/api/v1/train/runs/{run_id}/file' },
   'train.compare': { method: 'POST', path: '/dsp/api/v1/train/compare' },
   'train.prove': { method: 'POST', path: '/dsp/api/v1/train/proofs' },
   'model.list': { method: 'GET', path: '/dsp/api/v1/model/models' },
   'model.show': { method: 'GET', path: '/dsp/api/v1/model/models/{model}' },
-  'model.describe': { method: 'PATCH', path: '/dsp/api/v1/model/models/{model}' },
-  'model.versions': { method: 'GET', path: '/dsp/api/v1/model/models/{model}/versions' },
-  'model.resolve': { method: 'GET', path: '/dsp/api/v1/model/models/{model}/resolve' },
-  'model.version': { method: 'GET', path: '/dsp/api/v1/model/models/{model}/versions/{version}' },
-  'model.annotate': { method: 'PATCH', path: '/dsp/api/v1/model/models/{model}/versions/{version}' },
-  'model.promote': { method: 'PUT', path: '/dsp/api/v1/model/models/{model}/aliases/{alias}' },
-  'model.unalias': { method: 'DELETE', path: '/dsp/api/v1/model/models/{model}/aliases/{alias}' },
-  'model.delete': { method: 'DELETE', path: '/dsp/api/v1/model/models/{model}/versions/{version}' },
-  'model.restore': { method: 'POST', path: '/dsp/api/v1/model/models/{model}/versions/{version}/restore' },
+  'model.describe': {
+    method: 'PATCH',
+    path: '/dsp/api/v1/model/models/{model}'
+  },
+  'model.versions': {
+    method: 'GET',
+    path: '/dsp/api/v1/model/models/{model}/versions'
+  },
+  'model.resolve': {
+    method: 'GET',
+    path: '/dsp/api/v1/model/models/{model}/resolve'
+  },
+  'model.version': {
+    method: 'GET',
+    path: '/dsp/api/v1/model/models/{model}/versions/{version}'
+  },
+  'model.annotate': {
+    method: 'PATCH',
+    path: '/dsp/api/v1/model/models/{model}/versions/{version}'
+  },
+  'model.promote': {
+    method: 'PUT',
+    path: '/dsp/api/v1/model/models/{model}/aliases/{alias}'
+  },
+  'model.unalias': {
+    method: 'DELETE',
+    path: '/dsp/api/v1/model/models/{model}/aliases/{alias}'
+  },
+  'model.delete': {
+    method: 'DELETE',
+    path: '/dsp/api/v1/model/models/{model}/versions/{version}'
+  },
+  'model.restore': {
+    method: 'POST',
+    path: '/dsp/api/v1/model/models/{model}/versions/{version}/restore'
+  },
   'model.purge': { method: 'POST', path: '/dsp/api/v1/model/purge' },
   'model.fsck': { method: 'POST', path: '/dsp/api/v1/model/fsck' },
-  'model.history': { method: 'GET', path: '/dsp/api/v1/model/models/{model}/history' },
-  'model.file': { method: 'GET', path: '/dsp/api/v1/model/models/{model}/versions/{version}/file' },
-  'model.download': { method: 'GET', path: '/dsp/api/v1/model/models/{model}/versions/{version}/download' },
+  'model.history': {
+    method: 'GET',
+    path: '/dsp/api/v1/model/models/{model}/history'
+  },
+  'model.file': {
+    method: 'GET',
+    path: '/dsp/api/v1/model/models/{model}/versions/{version}/file'
+  },
+  'model.download': {
+    method: 'GET',
+    path: '/dsp/api/v1/model/models/{model}/versions/{version}/download'
+  },
   'model.plan-export': { method: 'POST', path: '/dsp/api/v1/model/specs/plan' },
   'model.export': { method: 'POST', path: '/dsp/api/v1/model/specs' },
   'model.specs': { method: 'GET', path: '/dsp/api/v1/model/specs' },
-  'model.spec': { method: 'GET', path: '/dsp/api/v1/model/specs/{name}/versions/{version}' }
+  'model.spec': {
+    method: 'GET',
+    path: '/dsp/api/v1/model/specs/{name}/versions/{version}'
+  }
 } as const;
