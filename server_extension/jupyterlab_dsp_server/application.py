@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ class DspApp(ExtensionApp):  # type: ignore[misc]
         pattern = PathMatches(re.escape(base_url + ROOT) + "(?:/.*)?$")
         web_app.add_handlers(".*$", [Rule(pattern, LazyRouter(self, base_url))])
         # the loop runs later; a server that ends before that never gets here
-        self.serverapp.io_loop.call_later(self.warm_up_after_s, self.begin)
+        self.serverapp.io_loop.call_later(self.warm_up_after_s, self._warm_up)
 
     @property
     def platform(self) -> Platform:
@@ -88,6 +89,11 @@ class DspApp(ExtensionApp):  # type: ignore[misc]
             self.watcher = Watcher(self)
             self.watcher.start(asyncio.get_running_loop())
 
+    async def _warm_up(self) -> None:
+        if not self._is_stopped:
+            await self.pool.run("warm-up", _import_all)
+            self.begin()
+
     async def stop_extension(self) -> None:
         """Called by the server when it ends."""
         self._is_stopped = True
@@ -97,6 +103,12 @@ class DspApp(ExtensionApp):  # type: ignore[misc]
         if self._built is not None:
             with contextlib.suppress(Exception):
                 self._built.close()
+
+
+def _import_all() -> None:
+    """What the first request would import, in a thread of the pool instead of on the event loop."""
+    for name in ("routing", "watch"):
+        import_module(f"jupyterlab_dsp_server.{name}")
 
 
 def _build() -> Any:

@@ -34,8 +34,6 @@ _MEGABYTE = 2**20
 class Endpoint(APIHandler):  # type: ignore[misc]
     """A route below ``/dsp``."""
 
-    headers_of_error: Mapping[str, str] = {}
-
     def initialize(self, app: DspApp, path: Mapping[str, str] | None = None, allowed: tuple[str, ...] = ()) -> None:
         """Called by tornado with what the router found: fields in the path, or the verbs offered instead."""
         self.app = app
@@ -132,10 +130,11 @@ class Endpoint(APIHandler):  # type: ignore[misc]
         """The one writer of errors."""
         error, status = self._failure or as_dsp_error(None, status_code)
         self.set_status(status)
-        self.set_cors_headers()  # cleared with all headers when the error was met
+        if hasattr(self, "_jupyter_current_user"):  # missing where tornado itself refused the verb
+            self.set_cors_headers()  # cleared with all headers when the error was met
         self.set_header("X-Content-Type-Options", "nosniff")
-        for name, value in self.headers_of_error.items():
-            self.set_header(name, value)
+        if status == 405:
+            self.set_header("Allow", ", ".join((*self.allowed, "OPTIONS")))
         if isinstance(error, TooBusy):
             self.set_header("Retry-After", str(error.retry_after_s))
         self.finish(_error_body(error))

@@ -78,7 +78,6 @@ class Nothing(Endpoint):
 
     async def _answer(self) -> None:
         if self.allowed:
-            self.headers_of_error = {"Allow": ", ".join((*self.allowed, "OPTIONS"))}
             raise MethodNotAllowed(
                 f"{self.request.method} is not offered here.",
                 hint=f"Offered: {', '.join(self.allowed)}.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from typing import TYPE_CHECKING, Literal
 
@@ -43,7 +44,10 @@ class Look:
         self._platform = platform
         self._since: int | None = None
         self._active: list[str] = []
-        self._settled_at = 0.0
+        self._settled_at = -math.inf
+        self._settle_pause_s = IDLE_S
+        #: why runs cannot be settled, while they cannot; changes of records are told all the same
+        self.problem: Exception | None = None
         self._marks: dict[str, tuple[int, ...]] = {}
         self._told_at: dict[str, float] = {}
         self._pending: dict[_Thing, bool] = {}
@@ -55,20 +59,25 @@ class Look:
 
     def take(self) -> list[RecordChanged]:
         """Changes since the look before. The first look only marks where to go on from."""
-        changed = self._pending
-        self._pending = {}
         if self._since is None:
             self._since, _ = self._platform.records.changes(None)
         self._settle()
-        self._read_changes(changed)
-        self._read_growth(changed)
-        return self._events(changed)
+        self._read_changes(self._pending)
+        self._read_growth(self._pending)
+        return self._events()
 
     def _settle(self) -> None:
         now = time.monotonic()
-        if self._active or now - self._settled_at >= IDLE_S:
-            self._active = self._platform.train.settle_active()
+        is_due = now - self._settled_at >= self._settle_pause_s
+        if is_due or (self._active and self.problem is None):
             self._settled_at = now
+            try:
+                self._active = self._platform.train.settle_active()
+            except Exception as error:  # noqa: BLE001 - of any plug-in; told by the watcher
+                self.problem = error
+                self._settle_pause_s = min(self._settle_pause_s * 2, LONGEST_PAUSE_S)
+                return
+            self.problem, self._settle_pause_s = None, IDLE_S
             self._marks = {run_id: self._marks.get(run_id, ()) for run_id in self._active}
 
     def _read_changes(self, changed: dict[_Thing, bool]) -> None:
@@ -78,7 +87,7 @@ class Look:
                 if change.kind in AREA_OF_KIND:
                     changed[(change.kind, change.scope, change.key)] = change.deleted
                 if change.kind == "run":
-                    self._settled_at = 0.0  # perhaps a new one: look for active runs next time
+                    self._settled_at = -math.inf  # perhaps a new one: look for active runs next time
             if len(changes) < 1000:
                 return
 
@@ -97,8 +106,9 @@ class Look:
                 mark += (status.st_size, status.st_mtime_ns)
         return tuple(mark)
 
-    def _events(self, changed: dict[_Thing, bool]) -> list[RecordChanged]:
+    def _events(self) -> list[RecordChanged]:
         now = time.monotonic()
+        changed, self._pending = self._pending, {}
         groups: dict[tuple[str, str], list[tuple[str, bool]]] = {}
         for (kind, scope, key), deleted in changed.items():
             if kind == "run" and now - self._told_at.get(key, 0.0) < RUN_S * 0.9:
@@ -140,7 +150,9 @@ class Watcher:
         self._soon.set()
 
     async def _watch(self) -> None:
-        pause, interval_s, look = 0.0, RUN_S, None
+        pause, interval_s = 0.0, RUN_S
+        look: Look | None = None
+        problem: Exception | None = None
         while True:
             try:
                 if look is None:
@@ -149,6 +161,9 @@ class Watcher:
                 changes = await self._app.pool.run("watch", look.take)
                 for change in changes:
                     emit(self._app.serverapp.event_logger, change)
+                if look.problem is not None and problem is None:
+                    self._app.log.warning("dsp: runs cannot be settled at the moment.", exc_info=look.problem)
+                problem = look.problem
                 if pause:
                     self._app.log.info("dsp: changes are noticed again.")
                 pause = 0.0
