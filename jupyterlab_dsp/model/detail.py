@@ -18,11 +18,11 @@ def detail(catalog: Catalog, store: Store, record: Record) -> VersionDetail:
     row = to_version(record.doc, aliases)
     content: dict[str, Any] = {}
     if row.state != "purged":
-        content = read_manifest(store, record.doc["manifest_digest"])
+        content = read_manifest(store, record.doc["_manifest"])
     data = [DataUsed.model_validate(each) for each in content.get("data") or []]
     return VersionDetail(
         **row.model_dump(),
-        manifest_digest=record.doc["manifest_digest"],
+        manifest_digest=record.doc["_manifest"],
         files=files_of(content) if content else [],
         facts=content.get("facts") or {},
         signature=content.get("signature"),

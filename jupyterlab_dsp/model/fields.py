@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import InvalidInput
+from ..filters import EVERYTHING, And, Compare, Has, In, Node, Not, Or, Value, parse, render, resolve
 
 #: fields of the document itself, by kind of record
 TOP_LEVEL: dict[str, frozenset[str]] = {
@@ -73,46 +73,41 @@ class FieldNames:
         """The filter with every name replaced by its path; values and operators stay as they are.
 
         aliases: of the model whose versions are listed; ``alias = production`` becomes the version it points at.
-        Raises InvalidInput for an alias compared other than by = or !=. Other mistakes are left to the records.
+        Raises InvalidInput where the filter cannot be read, or compares an alias other than by = != in has.
         """
+        node = parse(text)
+        if node == EVERYTHING:
+            return ""
+        if aliases is not None:
+            node = _aliases_to_versions(node, aliases)
         documents = list(newest)
-        parts: list[str] = []
-        tokens = [token for token in _TOKEN.finditer(text) if token.group().strip()]
-        skip_to = -1
-        for place, token in enumerate(tokens):
-            if token.start() < skip_to:
-                continue
-            word = token.group()
-            following = tokens[place + 1].group() if place + 1 < len(tokens) else ""
-            is_name = token.lastgroup == "name" and word.lower() not in _WORDS and following.lower() in _OPERATORS
-            if not is_name or (parts and parts[-1].lower() in _COMPARISONS):
-                parts.append(word)
-            elif word == "alias" and aliases is not None:
-                value = tokens[place + 2] if place + 2 < len(tokens) else None
-                if following not in ("=", "==", "!=") or value is None:
-                    raise InvalidInput("An alias can be compared by = and != only.", field="filter")
-                # 0 is no version: an alias that does not exist finds nothing
-                parts.append(f"version {following} {aliases.get(_unquoted(value.group()), 0)}")
-                skip_to = value.end()
-            else:
-                parts.append(self(word, kind, documents))
-        return " ".join(parts)
+        return render(resolve(node, lambda path: self(path, kind, documents)))
 
 
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] in "'\"" and value[-1] == value[0] else value
+def _aliases_to_versions(node: Node, aliases: Mapping[str, int]) -> Node:
+    match node:
+        case Not(item):
+            return Not(_aliases_to_versions(item, aliases))
+        case And(items):
+            return And(tuple(_aliases_to_versions(item, aliases) for item in items))
+        case Or(items):
+            return Or(tuple(_aliases_to_versions(item, aliases) for item in items))
+        case Compare(path, op, value) if path in _ALIAS:
+            if op not in ("=", "!="):
+                raise InvalidInput("An alias can be compared by = and != only.", field="filter")
+            return Compare("version", op, _version(aliases.get(value.text)))
+        case In(path, values) if path in _ALIAS:
+            return In("version", tuple(_version(aliases.get(value.text)) for value in values))
+        case Has(path) if path in _ALIAS:
+            return In("version", tuple(_version(number) for number in sorted(set(aliases.values())) or [None]))
+    return node
 
 
-_COMPARISONS = frozenset(("=", "==", "!=", "<>", "<", "<=", ">", ">=", "~", "!~", "like", "contains"))
-_OPERATORS = _COMPARISONS | {"in", "not", "is", "exists"}
-_WORDS = frozenset(("and", "or", "not", "in", "like", "contains", "is", "null", "true", "false", "exists"))
-_TOKEN = re.compile(
-    r"""(?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
-    r"""|(?P<operator>==|!=|<>|<=|>=|!~|[=<>~])"""
-    r"""|(?P<bracket>[(),])"""
-    r"""|(?P<name>[^\W\d][^\s=<>!~(),'"]*)"""
-    r"""|(?P<other>[^\s=<>!~(),'"]+|.)""",
-    re.DOTALL,
-)
+def _version(number: int | None) -> Value:
+    """0 is no version: an alias that does not exist finds nothing."""
+    return Value(number or 0, str(number or 0))
+
+
+_ALIAS = ("alias", "aliases")
 
 resolve_path = FieldNames()

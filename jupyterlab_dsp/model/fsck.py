@@ -75,7 +75,7 @@ class Checker:
 
     def _version(self, record: Record) -> Iterator[FsckProblem]:
         where = f"{record.scope}@{int(record.key)}"
-        digest = record.doc["manifest_digest"]
+        digest = record.doc["_manifest"]
         try:
             content = read_manifest(self._store, digest)
             files = files_of(content)
@@ -120,7 +120,7 @@ class Checker:
         return size, None
 
     def _orphan_bytes(self) -> int:
-        """Bytes that the next purge would free beside the trash; what writers at work have written so far is among them."""
+        """Bytes that the next purge would free beside the trash, and what writers at work have written so far."""
         try:
             needed = needed_digests(self._records, self._store, self._paths)
         except Corrupt:

@@ -35,8 +35,8 @@ def needed_digests(
         if without and (record.scope, record.key) in without:
             continue
         needed.update(digests_in(record.doc))
-        if record.doc.get("blobs") is None:
-            needed.update(digests_in(read_manifest(store, record.doc["manifest_digest"])))
+        if record.doc.get("_blobs") is None:
+            needed.update(digests_in(read_manifest(store, record.doc["_manifest"])))
     for kind in _KEEPERS:
         for key, doc in _documents(records, kind):
             needed.update(digests_in(doc))

@@ -256,7 +256,7 @@ class ModelService:
         Raises NotFound, Conflict where it is deleted, UnsafeFormat, ExtraMissing, Corrupt.
         """
         record = self._catalog.resolve(*parse_ref(ref))
-        content = read_manifest(self._store, record.doc["manifest_digest"])
+        content = read_manifest(self._store, record.doc["_manifest"])
         return load_object(self._store, self._paths, record, content, allow_unsafe=allow_unsafe)
 
     # -- Specs ----------------------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ class ModelService:
         record = self._catalog.version(request.model, request.version)
         if record.doc["state"] == "purged":
             demand_active(record)
-        return record, read_manifest(self._store, record.doc["manifest_digest"])
+        return record, read_manifest(self._store, record.doc["_manifest"])
 
     def _foreign_code(self, record: Record, content: dict[str, Any]) -> str:
         head = f'"""Loads {record.scope} v{int(record.key)}. Run it in this folder."""\n\n'

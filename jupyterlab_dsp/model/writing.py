@@ -95,7 +95,7 @@ class VersionWriter:
             # under the lock: blobs of a version that is not purged now stay until the new record is there
             if self._catalog.version(source.scope, int(source.key)).doc["state"] == "purged":
                 raise Conflict(f"The version {source.scope}@{int(source.key)} was purged meanwhile.")
-            old = read_manifest(self._store, source.doc["manifest_digest"])
+            old = read_manifest(self._store, source.doc["_manifest"])
             content = {name: old.get(name) for name in _COPIED}
             described = {
                 "metrics": clean_metrics(metrics if metrics is not None else old.get("metrics")),
@@ -135,9 +135,10 @@ class VersionWriter:
             "notebook": content["notebook"],
             "unsafe_reason": content["unsafe_reason"],
             "trashed_at": None,
-            "manifest_digest": manifest.digest,
-            "environment_digest": content["environment_digest"],
-            "blobs": blobs_on_record(files),
+            # keys with "_" are kept but not indexed: nobody searches for a digest
+            "_manifest": manifest.digest,
+            "_environment": content["environment_digest"],
+            "_blobs": blobs_on_record(files),
         }
         record = self._records.append("version", doc, scope=model, number_field="version")
         self._touch(known, headline)
