@@ -8,13 +8,16 @@ export type Shapes = components['schemas'];
 export type OperationId = keyof typeof OPERATIONS & keyof operations;
 
 type Of<T, K extends string> = T extends { [P in K]?: infer V } ? NonNullable<V> : unknown;
-type Clean<T> = unknown extends T ? object : T;
+// `never` is what openapi-typescript writes for a part that an operation has not
+type Clean<T> = [T] extends [never] ? object : unknown extends T ? object : T;
 type Parameters<K extends OperationId> = operations[K]['parameters'];
 type Body<K extends OperationId> =
   Of<operations[K], 'requestBody'> extends {
     content: { 'application/json': infer B };
   }
-    ? B
+    ? string extends keyof B
+      ? object // an empty body is written Record<string, never>
+      : B
     : object;
 /** What an operation takes: path, query and body fields together. */
 export type Input<K extends OperationId> = Clean<Of<Parameters<K>, 'path'>> &

@@ -4,4465 +4,4371 @@
  */
 
 export interface paths {
-  '/dsp/api/v1/system/info': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/system/info": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Version, user, home and the plug-ins in use. */
+        get: operations["system.info"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Version, user, home and the plug-ins in use. */
-    get: operations['system.info'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/train/runs': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/train/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List runs, newest first. */
+        get: operations["train.list"];
+        put?: never;
+        /** Train a cell and the earlier cells that it needs, in a fresh process. */
+        post: operations["train.submit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** List runs, newest first. */
-    get: operations['train.list'];
-    put?: never;
-    /** Train a cell and the earlier cells that it needs, in a fresh process. */
-    post: operations['train.submit'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/train/runs/{run_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/train/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One run, whole. */
+        get: operations["train.show"];
+        put?: never;
+        post?: never;
+        /** Delete a run that has ended; the version that it stored stays. */
+        delete: operations["train.delete"];
+        options?: never;
+        head?: never;
+        /** Change a run's message and tags. */
+        patch: operations["train.annotate"];
+        trace?: never;
     };
-    /** One run, whole. */
-    get: operations['train.show'];
-    put?: never;
-    post?: never;
-    /** Delete a run that has ended; the version that it stored stays. */
-    delete: operations['train.delete'];
-    options?: never;
-    head?: never;
-    /** Change a run's message and tags. */
-    patch: operations['train.annotate'];
-    trace?: never;
-  };
-  '/dsp/api/v1/train/runs/{run_id}/stop': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/train/runs/{run_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a run and every process that it started. */
+        post: operations["train.stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** Stop a run and every process that it started. */
-    post: operations['train.stop'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/train/runs/{run_id}/retry': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/train/runs/{run_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run the same Spec again, with other parameters where given. */
+        post: operations["train.retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** Run the same Spec again, with other parameters where given. */
-    post: operations['train.retry'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/train/runs/{run_id}/curves': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/train/runs/{run_id}/curves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics of a run over epochs and steps. */
+        get: operations["train.curves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Metrics of a run over epochs and steps. */
-    get: operations['train.curves'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/train/runs/{run_id}/log': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/train/runs/{run_id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Output of a run. */
+        get: operations["train.log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Output of a run. */
-    get: operations['train.log'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/train/runs/{run_id}/source': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/train/runs/{run_id}/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The code that a run ran. */
+        get: operations["train.source"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** The code that a run ran. */
-    get: operations['train.source'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/train/runs/{run_id}/file': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/train/runs/{run_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download one artifact of a run. */
+        get: operations["train.file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Download one artifact of a run. */
-    get: operations['train.file'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/train/compare': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/train/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What differs between 2 to 10 versions or runs. */
+        post: operations["train.compare"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** What differs between 2 to 10 versions or runs. */
-    post: operations['train.compare'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/train/proofs': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/train/proofs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run the cells of an export in a fresh process, and export them if they run. */
+        post: operations["train.prove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** Run the cells of an export in a fresh process, and export them if they run. */
-    post: operations['train.prove'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/models': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List models. */
+        get: operations["model.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** List models. */
-    get: operations['model.list'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/models/{model}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/models/{model}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One model. */
+        get: operations["model.show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change a model's description, tags and headline metric. */
+        patch: operations["model.describe"];
+        trace?: never;
     };
-    /** One model. */
-    get: operations['model.show'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    /** Change a model's description, tags and headline metric. */
-    patch: operations['model.describe'];
-    trace?: never;
-  };
-  '/dsp/api/v1/model/models/{model}/versions': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/models/{model}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List versions of a model, newest first. */
+        get: operations["model.versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** List versions of a model, newest first. */
-    get: operations['model.versions'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/models/{model}/resolve': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/models/{model}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find a version by number, alias or 'latest'. */
+        get: operations["model.resolve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Find a version by number, alias or 'latest'. */
-    get: operations['model.resolve'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/models/{model}/versions/{version}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/models/{model}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One version, whole. */
+        get: operations["model.version"];
+        put?: never;
+        post?: never;
+        /** Move a version to the trash. */
+        delete: operations["model.delete"];
+        options?: never;
+        head?: never;
+        /** Change a version's description and tags. */
+        patch: operations["model.annotate"];
+        trace?: never;
     };
-    /** One version, whole. */
-    get: operations['model.version'];
-    put?: never;
-    post?: never;
-    /** Move a version to the trash. */
-    delete: operations['model.delete'];
-    options?: never;
-    head?: never;
-    /** Change a version's description and tags. */
-    patch: operations['model.annotate'];
-    trace?: never;
-  };
-  '/dsp/api/v1/model/models/{model}/aliases/{alias}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/models/{model}/aliases/{alias}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Point an alias at a version. */
+        put: operations["model.promote"];
+        post?: never;
+        /** Remove an alias. */
+        delete: operations["model.unalias"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    /** Point an alias at a version. */
-    put: operations['model.promote'];
-    post?: never;
-    /** Remove an alias. */
-    delete: operations['model.unalias'];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/models/{model}/versions/{version}/restore': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/models/{model}/versions/{version}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a version out of the trash. */
+        post: operations["model.restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** Take a version out of the trash. */
-    post: operations['model.restore'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/purge': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Free the bytes of versions in the trash, and of what killed writers left. */
+        post: operations["model.purge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** Free the bytes of versions in the trash, and of what killed writers left. */
-    post: operations['model.purge'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/fsck': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/fsck": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Check that every version is whole. */
+        post: operations["model.fsck"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** Check that every version is whole. */
-    post: operations['model.fsck'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/models/{model}/history': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/models/{model}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A metric over the versions. */
+        get: operations["model.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** A metric over the versions. */
-    get: operations['model.history'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/models/{model}/versions/{version}/file': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/models/{model}/versions/{version}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download one file of a version. */
+        get: operations["model.file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Download one file of a version. */
-    get: operations['model.file'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/models/{model}/versions/{version}/download': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/models/{model}/versions/{version}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download a version as one zip file. */
+        get: operations["model.download"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Download a version as one zip file. */
-    get: operations['model.download'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/specs/plan': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/specs/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What an export of the untrained model would contain, and what changed since the version before. */
+        post: operations["model.plan-export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** What an export of the untrained model would contain, and what changed since the version before. */
-    post: operations['model.plan-export'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/specs': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/specs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List exported Specs, newest first. */
+        get: operations["model.specs"];
+        put?: never;
+        /** Export the untrained model to the versioned store. */
+        post: operations["model.export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** List exported Specs, newest first. */
-    get: operations['model.specs'];
-    put?: never;
-    /** Export the untrained model to the versioned store. */
-    post: operations['model.export'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/dsp/api/v1/model/specs/{name}/versions/{version}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/dsp/api/v1/model/specs/{name}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One exported Spec, whole. */
+        get: operations["model.spec"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** One exported Spec, whole. */
-    get: operations['model.spec'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
-  schemas: {
-    /**
-     * AnnotateRun
-     * @description Change what people write on a run; a field left out stays.
-     */
-    AnnotateRun: {
-      /**
-       * Run Id
-       * @description 12 hexadecimal digits.
-       */
-      run_id: string;
-      /**
-       * Tags
-       * @default null
-       */
-      tags?: {
-        [key: string]: string;
-      } | null;
-      /**
-       * Message
-       * @default null
-       */
-      message?: string | null;
-    };
-    /**
-     * AnnotateVersion
-     * @description Change what people write on a version; a field left out stays.
-     */
-    AnnotateVersion: {
-      /**
-       * Model
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      model: string;
-      /** Version */
-      version: number;
-      /**
-       * Description
-       * @default null
-       */
-      description?: string | null;
-      /**
-       * Tags
-       * @default null
-       */
-      tags?: {
-        [key: string]: string;
-      } | null;
-    };
-    /**
-     * Change
-     * @description One change in words and in parts.
-     */
-    Change: {
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: 'added' | 'removed' | 'changed';
-      /** What */
-      what: string;
-      /**
-       * Before
-       * @default null
-       */
-      before: unknown;
-      /**
-       * After
-       * @default null
-       */
-      after: unknown;
-      /** Text */
-      text: string;
-    };
-    /**
-     * CodeCell
-     * @description One code cell of a notebook, in document order.
-     */
-    CodeCell: {
-      /**
-       * Id
-       * @description The cell's id in the notebook document.
-       */
-      id: string;
-      /**
-       * Source
-       * @description Its text now.
-       */
-      source: string;
-      /**
-       * Index
-       * @description Its place among all cells of the notebook, from 0.
-       */
-      index: number;
-      /**
-       * Execution Count
-       * @description The number in its prompt; null: not run.
-       * @default null
-       */
-      execution_count?: number | null;
-      /**
-       * Execution Source
-       * @description Its text when it was last run, where known.
-       * @default null
-       */
-      execution_source?: string | null;
-    };
-    /**
-     * CodeChange
-     * @description One cell's change.
-     */
-    CodeChange: {
-      /** Cell */
-      cell: string;
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: 'added' | 'removed' | 'changed';
-      /** Lines */
-      lines: components['schemas']['DiffLine'][];
-    };
-    /**
-     * CodeDiff
-     * @description One cell that differs from the first thing compared.
-     */
-    CodeDiff: {
-      /**
-       * Ref
-       * @description The thing that is compared with the first.
-       */
-      ref: string;
-      /** Cell */
-      cell: string;
-      /**
-       * Change
-       * @enum {string}
-       */
-      change: 'added' | 'removed' | 'changed';
-      /** Lines */
-      lines: components['schemas']['DiffLine'][];
-    };
-    /**
-     * Compare
-     * @description 2 to 10 things: versions ("digits@3", "digits@production") or runs (their ids).
-     */
-    Compare: {
-      /** Refs */
-      refs: string[];
-    };
-    /**
-     * ComparedItem
-     * @description A column of the comparison.
-     */
-    ComparedItem: {
-      /** Ref */
-      ref: string;
-      /** Label */
-      label: string;
-      /**
-       * Noun
-       * @enum {string}
-       */
-      noun: 'version' | 'run';
-      /**
-       * Run Id
-       * @default null
-       */
-      run_id: string | null;
-      /**
-       * Model
-       * @default null
-       */
-      model: string | null;
-      /**
-       * Version
-       * @default null
-       */
-      version: number | null;
-      /**
-       * Created At
-       * @default
-       */
-      created_at: string;
-      /** Series */
-      series: components['schemas']['Series'][];
-      /** Metrics */
-      metrics: {
-        [key: string]: number | null;
-      };
-      /** Params */
-      params: {
-        [key: string]: unknown;
-      };
-      /**
-       * Size Bytes
-       * @default null
-       */
-      size_bytes: number | null;
-      /**
-       * Duration S
-       * @default null
-       */
-      duration_s: number | null;
-    };
-    /**
-     * ComparedRow
-     * @description A field whose values differ (or all fields, equal ones marked).
-     */
-    ComparedRow: {
-      /**
-       * Section
-       * @enum {string}
-       */
-      section:
-        | 'parameters'
-        | 'metrics'
-        | 'data'
-        | 'environment'
-        | 'model'
-        | 'run'
-        | 'tags';
-      /** Field */
-      field: string;
-      /** Values */
-      values: unknown[];
-      /** Differs */
-      differs: boolean;
-      /**
-       * Best
-       * @description Column with the best value, where better is known.
-       * @default null
-       */
-      best: number | null;
-    };
-    /**
-     * Comparison
-     * @description What differs.
-     */
-    Comparison: {
-      /** Items */
-      items: components['schemas']['ComparedItem'][];
-      /** Rows */
-      rows: components['schemas']['ComparedRow'][];
-      /**
-       * Equal Count
-       * @description Fields that are equal and not in 'rows' as differing.
-       */
-      equal_count: number;
-      /** Code */
-      code: components['schemas']['CodeDiff'][];
-      /**
-       * Verdict
-       * @description One sentence.
-       */
-      verdict: string;
-    };
-    /**
-     * Curves
-     * @description Metrics over time.
-     */
-    Curves: {
-      /** Run Id */
-      run_id: string;
-      /**
-       * State
-       * @enum {string}
-       */
-      state:
-        | 'starting'
-        | 'running'
-        | 'succeeded'
-        | 'failed'
-        | 'stopped'
-        | 'killed'
-        | 'lost';
-      /** Series */
-      series: components['schemas']['Series'][];
-      /** @default null */
-      progress: components['schemas']['Progress'] | null;
-    };
-    /**
-     * DataUsed
-     * @description Data that the run read, as far as it was seen.
-     */
-    DataUsed: {
-      /** Name */
-      name: string;
-      /**
-       * Role
-       * @description x, y, validation_x, dataset, sent ...
-       */
-      role: string;
-      /**
-       * Digest
-       * @default null
-       */
-      digest: string | null;
-      /**
-       * Shape
-       * @default null
-       */
-      shape: (number | null)[] | null;
-      /**
-       * Dtype
-       * @default null
-       */
-      dtype: string | null;
-      /**
-       * Rows
-       * @default null
-       */
-      rows: number | null;
-      /**
-       * Size Bytes
-       * @default null
-       */
-      size_bytes: number | null;
-      /**
-       * Uri
-       * @default null
-       */
-      uri: string | null;
-    };
-    /**
-     * DescribeModel
-     * @description Change what people write on a model; a field left out stays.
-     */
-    DescribeModel: {
-      /**
-       * Model
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      model: string;
-      /**
-       * Description
-       * @default null
-       */
-      description?: string | null;
-      /**
-       * Tags
-       * @default null
-       */
-      tags?: {
-        [key: string]: string;
-      } | null;
-      /**
-       * Headline
-       * @description The metric that lists show.
-       * @default null
-       */
-      headline?: string | null;
-    };
-    /**
-     * DiffLine
-     * @description One line of a code diff.
-     */
-    DiffLine: {
-      /**
-       * Op
-       * @enum {string}
-       */
-      op: 'same' | 'added' | 'removed';
-      /** Text */
-      text: string;
-    };
-    /**
-     * Done
-     * @description Nothing to say but that it is done.
-     */
-    Done: {
-      /**
-       * Ok
-       * @default true
-       * @constant
-       */
-      ok: true;
-    };
-    /**
-     * DropAlias
-     * @description Remove an alias; the version stays.
-     */
-    DropAlias: {
-      /**
-       * Model
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      model: string;
-      /**
-       * Alias
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      alias: string;
-    };
-    /**
-     * ErrorBody
-     * @description Every error, on every route.
-     */
-    ErrorBody: {
-      /**
-       * Code
-       * @description Stable, for programs: see the reference of error codes.
-       */
-      code: string;
-      /**
-       * Message
-       * @description One sentence for the user.
-       */
-      message: string;
-      /**
-       * Hint
-       * @description What to do next.
-       * @default null
-       */
-      hint: string | null;
-      /**
-       * Details
-       * @description Facts; 'field' names a wrong input field.
-       */
-      details: {
-        [key: string]: unknown;
-      };
-    };
-    /**
-     * ExportPlan
-     * @description What the dialog shows before OK.
-     */
-    ExportPlan: {
-      /** Name */
-      name: string;
-      /** Next Version */
-      next_version: number;
-      /** Target */
-      target: string;
-      /** Cells */
-      cells: components['schemas']['PlannedCell'][];
-      /** Parameters */
-      parameters: components['schemas']['Parameter'][];
-      /** Files */
-      files: components['schemas']['LocalFile'][];
-      /** Environment */
-      environment: {
-        [key: string]: unknown;
-      };
-      /**
-       * Problems
-       * @description What stops the export, in words. Empty: it can be exported.
-       */
-      problems: string[];
-      /** Warnings */
-      warnings: string[];
-      diff: components['schemas']['SemanticDiff'];
-      /** Digest */
-      digest: string;
-      /**
-       * Module
-       * @description The code as it will be stored.
-       */
-      module: string;
-      /**
-       * Magic
-       * @description The same from a cell.
-       */
-      magic: string;
-    };
-    /**
-     * ExportSpec
-     * @description Export the untrained model to the versioned store.
-     */
-    ExportSpec: {
-      /**
-       * Name
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      name: string;
-      /**
-       * Cells
-       * @description Code cells of the notebook.
-       */
-      cells: components['schemas']['CodeCell'][];
-      /**
-       * Target
-       * @description Cell whose result is the model. Empty: the last one that builds or trains a model.
-       * @default null
-       */
-      target?: string | null;
-      /**
-       * Keep
-       * @description Exactly these cells, instead of what the data flow says.
-       * @default null
-       */
-      keep?: string[] | null;
-      /**
-       * Files
-       * @description Local files to include. Empty: those that the code imports.
-       * @default null
-       */
-      files?: string[] | null;
-      /**
-       * Notebook
-       * @description Path of the notebook.
-       * @default
-       */
-      notebook?: string;
-      /**
-       * Params
-       * @description New defaults of parameters.
-       */
-      params?: {
-        [key: string]:
-          | string
-          | number
-          | boolean
-          | unknown[]
-          | {
-              [key: string]: unknown;
-            }
-          | null;
-      };
-      /**
-       * @description What the kernel knows; null: only the document.
-       * @default null
-       */
-      kernel?: components['schemas']['KernelState'] | null;
-      /**
-       * Message
-       * @description Why this version.
-       * @default
-       */
-      message?: string;
-      /**
-       * Document
-       * @description The notebook document, kept beside the code.
-       * @default null
-       */
-      document?: {
-        [key: string]: unknown;
-      } | null;
-      /**
-       * Expect
-       * @description Version that the plan was compared with; a newer one is a conflict.
-       * @default null
-       */
-      expect?: number | null;
-    };
-    /**
-     * File
-     * @description One file of a version, a run or a Spec.
-     */
-    File: {
-      /** Path */
-      path: string;
-      /** Size Bytes */
-      size_bytes: number;
-      /**
-       * Digest
-       * @default null
-       */
-      digest: string | null;
-    };
-    /**
-     * Formats
-     * @description One model format.
-     */
-    Formats: {
-      /** Name */
-      name: string;
-      /** Label */
-      label: string;
-      /**
-       * Unavailable Reason
-       * @description None: it can be used here.
-       * @default null
-       */
-      unavailable_reason: string | null;
-    };
-    /**
-     * Fsck
-     * @description Check that every version is whole.
-     */
-    Fsck: {
-      /**
-       * Model
-       * @description Only this model. Empty: all.
-       * @default null
-       */
-      model?: string | null;
-      /**
-       * Read
-       * @description Read and hash every file, not only look whether it is there.
-       * @default true
-       */
-      read?: boolean;
-    };
-    /**
-     * FsckProblem
-     * @description One thing that is wrong.
-     */
-    FsckProblem: {
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind:
-        | 'missing'
-        | 'corrupt'
-        | 'unreadable_manifest'
-        | 'gap'
-        | 'dangling_alias'
-        | 'orphan';
-      /** Where */
-      where: string;
-      /** Message */
-      message: string;
-    };
-    /**
-     * FsckReport
-     * @description Result of a check. Orphans are no damage: the next purge frees them.
-     */
-    FsckReport: {
-      /** Is Clean */
-      is_clean: boolean;
-      /** Models */
-      models: number;
-      /** Versions */
-      versions: number;
-      /** Blobs */
-      blobs: number;
-      /** Size Bytes */
-      size_bytes: number;
-      /**
-       * Orphan Bytes
-       * @default 0
-       */
-      orphan_bytes: number;
-      /** Problems */
-      problems: components['schemas']['FsckProblem'][];
-    };
-    /**
-     * History
-     * @description A metric over the versions, oldest first.
-     */
-    History: {
-      /** Model */
-      model: string;
-      /** Metric */
-      metric: string;
-      /**
-       * Metrics
-       * @description All metrics that the versions have.
-       */
-      metrics: string[];
-      /** Points */
-      points: components['schemas']['HistoryPoint'][];
-    };
-    /**
-     * HistoryPoint
-     * @description One version's value.
-     */
-    HistoryPoint: {
-      /** Version */
-      version: number;
-      /** Value */
-      value: number | null;
-      /** Created At */
-      created_at: string;
-      /** Aliases */
-      aliases: string[];
-    };
-    /**
-     * Info
-     * @description The installation that answers.
-     */
-    Info: {
-      /** Version */
-      version: string;
-      /** User */
-      user: string;
-      /** Home */
-      home: string;
-      /**
-       * Records
-       * @description Record plug-in in use.
-       */
-      records: string;
-      /**
-       * Store
-       * @description Store plug-in in use.
-       */
-      store: string;
-      /**
-       * Engine
-       * @description Engine that runs are started with.
-       */
-      engine: string;
-      /** Formats */
-      formats: components['schemas']['Formats'][];
-    };
-    /**
-     * KernelState
-     * @description What the kernel knows and the document does not.
-     */
-    KernelState: {
-      /**
-       * Python
-       * @description The kernel's interpreter; used by the proof.
-       * @default
-       */
-      python?: string;
-      /**
-       * Environment
-       * @description As captured in the kernel.
-       */
-      environment?: {
-        [key: string]: unknown;
-      };
-      /**
-       * Names
-       * @description Names that exist in the kernel.
-       */
-      names?: string[];
-    };
-    /**
-     * LineageStep
-     * @description One link of the chain data, Spec, run, version.
-     */
-    LineageStep: {
-      /**
-       * Noun
-       * @enum {string}
-       */
-      noun: 'notebook' | 'cell' | 'data' | 'spec' | 'run' | 'version';
-      /** Label */
-      label: string;
-      /**
-       * Ref
-       * @description Id of the thing, for a link.
-       */
-      ref: string;
-    };
-    /**
-     * ListModels
-     * @description Models, last changed first.
-     */
-    ListModels: {
-      /**
-       * Filter
-       * @description Filter expression, for example: val_accuracy > 0.95 and tags.stage = nightly
-       * @default
-       */
-      filter?: string;
-      /**
-       * Sort
-       * @description Field to sort by, for example metrics.val_accuracy. Empty: newest first.
-       * @default
-       */
-      sort?: string;
-      /**
-       * Order
-       * @description Direction of the sort.
-       * @default desc
-       * @enum {string}
-       */
-      order?: 'asc' | 'desc';
-      /**
-       * Limit
-       * @description Rows of one page.
-       * @default 50
-       */
-      limit?: number;
-      /**
-       * Cursor
-       * @description Where the page before ended.
-       * @default null
-       */
-      cursor?: string | null;
-      /**
-       * Count
-       * @description Also count all matches.
-       * @default false
-       */
-      count?: boolean;
-    };
-    /**
-     * ListRuns
-     * @description Runs, newest first.
-     */
-    ListRuns: {
-      /**
-       * Filter
-       * @description Filter expression, for example: val_accuracy > 0.95 and tags.stage = nightly
-       * @default
-       */
-      filter?: string;
-      /**
-       * Sort
-       * @description Field to sort by, for example metrics.val_accuracy. Empty: newest first.
-       * @default
-       */
-      sort?: string;
-      /**
-       * Order
-       * @description Direction of the sort.
-       * @default desc
-       * @enum {string}
-       */
-      order?: 'asc' | 'desc';
-      /**
-       * Limit
-       * @description Rows of one page.
-       * @default 50
-       */
-      limit?: number;
-      /**
-       * Cursor
-       * @description Where the page before ended.
-       * @default null
-       */
-      cursor?: string | null;
-      /**
-       * Count
-       * @description Also count all matches.
-       * @default false
-       */
-      count?: boolean;
-    };
-    /**
-     * ListSpecs
-     * @description Specs, newest first.
-     */
-    ListSpecs: {
-      /**
-       * Filter
-       * @description Filter expression, for example: val_accuracy > 0.95 and tags.stage = nightly
-       * @default
-       */
-      filter?: string;
-      /**
-       * Sort
-       * @description Field to sort by, for example metrics.val_accuracy. Empty: newest first.
-       * @default
-       */
-      sort?: string;
-      /**
-       * Order
-       * @description Direction of the sort.
-       * @default desc
-       * @enum {string}
-       */
-      order?: 'asc' | 'desc';
-      /**
-       * Limit
-       * @description Rows of one page.
-       * @default 50
-       */
-      limit?: number;
-      /**
-       * Cursor
-       * @description Where the page before ended.
-       * @default null
-       */
-      cursor?: string | null;
-      /**
-       * Count
-       * @description Also count all matches.
-       * @default false
-       */
-      count?: boolean;
-      /**
-       * Name
-       * @description Only versions of this one.
-       * @default null
-       */
-      name?: string | null;
-    };
-    /**
-     * ListVersions
-     * @description Versions of one model, newest first.
-     */
-    ListVersions: {
-      /**
-       * Filter
-       * @description Filter expression, for example: val_accuracy > 0.95 and tags.stage = nightly
-       * @default
-       */
-      filter?: string;
-      /**
-       * Sort
-       * @description Field to sort by, for example metrics.val_accuracy. Empty: newest first.
-       * @default
-       */
-      sort?: string;
-      /**
-       * Order
-       * @description Direction of the sort.
-       * @default desc
-       * @enum {string}
-       */
-      order?: 'asc' | 'desc';
-      /**
-       * Limit
-       * @description Rows of one page.
-       * @default 50
-       */
-      limit?: number;
-      /**
-       * Cursor
-       * @description Where the page before ended.
-       * @default null
-       */
-      cursor?: string | null;
-      /**
-       * Count
-       * @description Also count all matches.
-       * @default false
-       */
-      count?: boolean;
-      /**
-       * Model
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      model: string;
-      /**
-       * State
-       * @description active, or what lies in the trash, or what was purged.
-       * @default active
-       * @enum {string}
-       */
-      state?: 'active' | 'trashed' | 'purged';
-    };
-    /**
-     * LocalFile
-     * @description A file beside the notebook that the code needs.
-     */
-    LocalFile: {
-      /** Path */
-      path: string;
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: 'module' | 'data';
-      /** Size Bytes */
-      size_bytes: number;
-      /**
-       * Used By
-       * @description 'imported by cell 4'
-       */
-      used_by: string;
-      /** Included */
-      included: boolean;
-    };
-    /**
-     * LogChunk
-     * @description A piece of the output; whole lines where possible, undecodable bytes replaced.
-     */
-    LogChunk: {
-      /** Text */
-      text: string;
-      /** Start */
-      start: number;
-      /** Next */
-      next: number;
-      /** Size */
-      size: number;
-      /**
-       * Is Final
-       * @description Nothing more will come.
-       */
-      is_final: boolean;
-    };
-    /**
-     * Model
-     * @description A model: a name with versions.
-     */
-    Model: {
-      /** Name */
-      name: string;
-      /**
-       * Description
-       * @default
-       */
-      description: string;
-      /** Tags */
-      tags: {
-        [key: string]: string;
-      };
-      /** Aliases */
-      aliases: {
-        [key: string]: number;
-      };
-      /**
-       * Created At
-       * @default
-       */
-      created_at: string;
-      /**
-       * Updated At
-       * @default
-       */
-      updated_at: string;
-      /**
-       * Latest Version
-       * @description Newest version that is not deleted.
-       * @default null
-       */
-      latest_version: number | null;
-      /**
-       * Version Count
-       * @description Versions ever made.
-       * @default 0
-       */
-      version_count: number;
-      /**
-       * Headline
-       * @description The metric that lists show.
-       * @default null
-       */
-      headline: string | null;
-      /**
-       * @description The newest version, for lists.
-       * @default null
-       */
-      latest: components['schemas']['Version'] | null;
-    };
-    /**
-     * OneModel
-     * @description Names a model.
-     */
-    OneModel: {
-      /**
-       * Model
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      model: string;
-    };
-    /**
-     * OneRun
-     * @description Names a run.
-     */
-    OneRun: {
-      /**
-       * Run Id
-       * @description 12 hexadecimal digits.
-       */
-      run_id: string;
-    };
-    /**
-     * OneSpec
-     * @description Names a version of a Spec.
-     */
-    OneSpec: {
-      /**
-       * Name
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      name: string;
-      /** Version */
-      version: number;
-    };
-    /**
-     * OneVersion
-     * @description Names a version.
-     */
-    OneVersion: {
-      /**
-       * Model
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      model: string;
-      /** Version */
-      version: number;
-    };
-    /** PageOf[Model] */
-    PageOf_Model_: {
-      /** Items */
-      items: components['schemas']['Model'][];
-      /**
-       * Next Cursor
-       * @description Give it back as 'cursor' for the next page.
-       * @default null
-       */
-      next_cursor: string | null;
-      /**
-       * Total
-       * @description All matches, where 'count' was asked for.
-       * @default null
-       */
-      total: number | null;
-    };
-    /** PageOf[RunRow] */
-    PageOf_RunRow_: {
-      /** Items */
-      items: components['schemas']['RunRow'][];
-      /**
-       * Next Cursor
-       * @description Give it back as 'cursor' for the next page.
-       * @default null
-       */
-      next_cursor: string | null;
-      /**
-       * Total
-       * @description All matches, where 'count' was asked for.
-       * @default null
-       */
-      total: number | null;
-    };
-    /** PageOf[Spec] */
-    PageOf_Spec_: {
-      /** Items */
-      items: components['schemas']['Spec'][];
-      /**
-       * Next Cursor
-       * @description Give it back as 'cursor' for the next page.
-       * @default null
-       */
-      next_cursor: string | null;
-      /**
-       * Total
-       * @description All matches, where 'count' was asked for.
-       * @default null
-       */
-      total: number | null;
-    };
-    /** PageOf[Version] */
-    PageOf_Version_: {
-      /** Items */
-      items: components['schemas']['Version'][];
-      /**
-       * Next Cursor
-       * @description Give it back as 'cursor' for the next page.
-       * @default null
-       */
-      next_cursor: string | null;
-      /**
-       * Total
-       * @description All matches, where 'count' was asked for.
-       * @default null
-       */
-      total: number | null;
-    };
-    /**
-     * Parameter
-     * @description A top-level literal that a run may replace.
-     */
-    Parameter: {
-      /** Name */
-      name: string;
-      /** Default */
-      default: unknown;
-      /** Type */
-      type: string;
-      /** Cell Id */
-      cell_id: string;
-      /** Line */
-      line: number;
-    };
-    /**
-     * PlanExport
-     * @description What an export of this notebook would contain; nothing is written.
-     */
-    PlanExport: {
-      /**
-       * Name
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      name: string;
-      /**
-       * Cells
-       * @description Code cells of the notebook.
-       */
-      cells: components['schemas']['CodeCell'][];
-      /**
-       * Target
-       * @description Cell whose result is the model. Empty: the last one that builds or trains a model.
-       * @default null
-       */
-      target?: string | null;
-      /**
-       * Keep
-       * @description Exactly these cells, instead of what the data flow says.
-       * @default null
-       */
-      keep?: string[] | null;
-      /**
-       * Files
-       * @description Local files to include. Empty: those that the code imports.
-       * @default null
-       */
-      files?: string[] | null;
-      /**
-       * Notebook
-       * @description Path of the notebook.
-       * @default
-       */
-      notebook?: string;
-      /**
-       * Params
-       * @description New defaults of parameters.
-       */
-      params?: {
-        [key: string]:
-          | string
-          | number
-          | boolean
-          | unknown[]
-          | {
-              [key: string]: unknown;
-            }
-          | null;
-      };
-      /**
-       * @description What the kernel knows; null: only the document.
-       * @default null
-       */
-      kernel?: components['schemas']['KernelState'] | null;
-    };
-    /**
-     * PlannedCell
-     * @description A cell, and whether it is part.
-     */
-    PlannedCell: {
-      /** Id */
-      id: string;
-      /** Index */
-      index: number;
-      /** Included */
-      included: boolean;
-      /** Reason */
-      reason: string;
-      /**
-       * Title
-       * @description Its first telling line.
-       */
-      title: string;
-      /**
-       * Source
-       * @default
-       */
-      source: string;
-      /** Defines */
-      defines: string[];
-      /** Warnings */
-      warnings: string[];
-      /**
-       * Execution Count
-       * @default null
-       */
-      execution_count: number | null;
-    };
-    /**
-     * Progress
-     * @description How far a run is. Unknown is null.
-     */
-    Progress: {
-      /**
-       * Epoch
-       * @description Epochs begun, from 1.
-       * @default null
-       */
-      epoch: number | null;
-      /**
-       * Epochs
-       * @default null
-       */
-      epochs: number | null;
-      /**
-       * Step
-       * @description Steps done in this epoch.
-       * @default null
-       */
-      step: number | null;
-      /**
-       * Steps
-       * @description Steps of an epoch.
-       * @default null
-       */
-      steps: number | null;
-      /**
-       * Left S
-       * @description Estimated seconds until the end.
-       * @default null
-       */
-      left_s: number | null;
-      /**
-       * Phase
-       * @description What it does now, in words: 'loading data', 'storing the model'.
-       * @default
-       */
-      phase: string;
-    };
-    /**
-     * Promote
-     * @description Point an alias at a version.
-     */
-    Promote: {
-      /**
-       * Model
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      model: string;
-      /**
-       * Alias
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      alias: string;
-      /** Version */
-      version: number;
-      /**
-       * Expect
-       * @description Only if the alias points here now; null: whatever it points at.
-       * @default null
-       */
-      expect?: number | null;
-    };
-    /**
-     * Prove
-     * @description Run the cells of an export in a fresh process; export them only if they run.
-     */
-    Prove: {
-      /**
-       * Name
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      name: string;
-      /**
-       * Cells
-       * @description Code cells of the notebook.
-       */
-      cells: components['schemas']['CodeCell'][];
-      /**
-       * Target
-       * @description Cell whose result is the model. Empty: the last one that builds or trains a model.
-       * @default null
-       */
-      target?: string | null;
-      /**
-       * Keep
-       * @description Exactly these cells, instead of what the data flow says.
-       * @default null
-       */
-      keep?: string[] | null;
-      /**
-       * Files
-       * @description Local files to include. Empty: those that the code imports.
-       * @default null
-       */
-      files?: string[] | null;
-      /**
-       * Notebook
-       * @description Path of the notebook.
-       * @default
-       */
-      notebook?: string;
-      /**
-       * Params
-       * @description New defaults of parameters.
-       */
-      params?: {
-        [key: string]:
-          | string
-          | number
-          | boolean
-          | unknown[]
-          | {
-              [key: string]: unknown;
-            }
-          | null;
-      };
-      /**
-       * @description What the kernel knows; null: only the document.
-       * @default null
-       */
-      kernel?: components['schemas']['KernelState'] | null;
-      /**
-       * Message
-       * @description Why this version.
-       * @default
-       */
-      message?: string;
-      /**
-       * Document
-       * @description The notebook document, kept beside the code.
-       * @default null
-       */
-      document?: {
-        [key: string]: unknown;
-      } | null;
-      /**
-       * Expect
-       * @description Version that the plan was compared with; a newer one is a conflict.
-       * @default null
-       */
-      expect?: number | null;
-    };
-    /**
-     * Purge
-     * @description Free the bytes of versions in the trash.
-     */
-    Purge: {
-      /**
-       * Model
-       * @description Only this model. Empty: all.
-       * @default null
-       */
-      model?: string | null;
-      /**
-       * Versions
-       * @description Only these versions.
-       * @default null
-       */
-      versions?: number[] | null;
-      /**
-       * Dry Run
-       * @description Say what would be freed, free nothing.
-       * @default false
-       */
-      dry_run?: boolean;
-    };
-    /**
-     * Purged
-     * @description What a purge freed.
-     */
-    Purged: {
-      /** Versions */
-      versions: number;
-      /** Blobs */
-      blobs: number;
-      /**
-       * Freed Bytes
-       * @description Bytes freed on the storage; shared files are kept until nobody needs them.
-       */
-      freed_bytes: number;
-      /** Dry Run */
-      dry_run: boolean;
-    };
-    /**
-     * ReadCurves
-     * @description All curves of a run.
-     */
-    ReadCurves: {
-      /**
-       * Run Id
-       * @description 12 hexadecimal digits.
-       */
-      run_id: string;
-      /**
-       * Points
-       * @description Points of a curve at most; longer ones are thinned.
-       * @default 500
-       */
-      points?: number;
-    };
-    /**
-     * ReadHistory
-     * @description A metric over the versions.
-     */
-    ReadHistory: {
-      /**
-       * Model
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      model: string;
-      /**
-       * Metric
-       * @description Name of the metric. Empty: the model's headline.
-       * @default
-       */
-      metric?: string;
-      /**
-       * Limit
-       * @description Newest versions at most.
-       * @default 500
-       */
-      limit?: number;
-    };
-    /**
-     * ReadLog
-     * @description Output of the run from a byte on.
-     */
-    ReadLog: {
-      /**
-       * Run Id
-       * @description 12 hexadecimal digits.
-       */
-      run_id: string;
-      /**
-       * After
-       * @description Byte to start at; give back 'next'.
-       * @default 0
-       */
-      after?: number;
-      /**
-       * Limit
-       * @description Bytes at most.
-       * @default 262144
-       */
-      limit?: number;
-      /**
-       * Tail
-       * @description Start so that the last 'limit' bytes are returned.
-       * @default false
-       */
-      tail?: boolean;
-    };
-    /**
-     * RecordChanged
-     * @description Event: a run, model, version or Spec changed; whoever shows it reads it again.
-     */
-    RecordChanged: {
-      /**
-       * Area
-       * @enum {string}
-       */
-      area: 'train' | 'model';
-      /**
-       * Kind
-       * @description run, model, version or spec
-       */
-      kind: string;
-      /**
-       * Scope
-       * @description The model of a version, the name of a Spec; else empty.
-       */
-      scope: string;
-      /**
-       * Key
-       * @description Id of the run, name of the model, number as 10 digits; empty: many of this scope.
-       */
-      key: string;
-      /**
-       * Deleted
-       * @default false
-       */
-      deleted: boolean;
-    };
-    /**
-     * ResolveVersion
-     * @description Finds a version by number, alias or 'latest'.
-     */
-    ResolveVersion: {
-      /**
-       * Model
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      model: string;
-      /**
-       * Ref
-       * @description A number, an alias, or 'latest'.
-       * @default latest
-       */
-      ref?: string;
-    };
-    /**
-     * RetryRun
-     * @description The same Spec again, with other parameters where given.
-     */
-    RetryRun: {
-      /**
-       * Run Id
-       * @description 12 hexadecimal digits.
-       */
-      run_id: string;
-      /**
-       * Params
-       * @description Other values for parameters of the Spec.
-       */
-      params?: {
-        [key: string]:
-          | string
-          | number
-          | boolean
-          | unknown[]
-          | {
-              [key: string]: unknown;
-            }
-          | null;
-      };
-    };
-    /**
-     * Run
-     * @description A run, whole.
-     */
-    Run: {
-      /** Id */
-      id: string;
-      /** Name */
-      name: string;
-      /**
-       * State
-       * @enum {string}
-       */
-      state:
-        | 'starting'
-        | 'running'
-        | 'succeeded'
-        | 'failed'
-        | 'stopped'
-        | 'killed'
-        | 'lost';
-      /** Is Final */
-      is_final: boolean;
-      /**
-       * Created At
-       * @description UTC, ISO 8601.
-       */
-      created_at: string;
-      /** Created By */
-      created_by: string;
-      /**
-       * Started At
-       * @default null
-       */
-      started_at: string | null;
-      /**
-       * Ended At
-       * @default null
-       */
-      ended_at: string | null;
-      /**
-       * Duration S
-       * @default null
-       */
-      duration_s: number | null;
-      /** Params */
-      params: {
-        [key: string]: unknown;
-      };
-      /**
-       * Metrics
-       * @description The last value of each.
-       */
-      metrics: {
-        [key: string]: number | null;
-      };
-      /** @default null */
-      progress: components['schemas']['Progress'] | null;
-      /** @default null */
-      problem: components['schemas']['RunProblem'] | null;
-      /**
-       * @description The version that it stored.
-       * @default null
-       */
-      stored: components['schemas']['StoredVersion'] | null;
-      /**
-       * @description The Spec that a proof exported.
-       * @default null
-       */
-      exported: components['schemas']['SpecRef'] | null;
-      /** Tags */
-      tags: {
-        [key: string]: string;
-      };
-      /**
-       * Message
-       * @default
-       */
-      message: string;
-      /**
-       * Notebook
-       * @default
-       */
-      notebook: string;
-      /**
-       * Purpose
-       * @default train
-       * @enum {string}
-       */
-      purpose: 'train' | 'proof';
-      /**
-       * Stopping
-       * @description A stop was asked for and is under way.
-       * @default false
-       */
-      stopping: boolean;
-      /** Cells */
-      cells: components['schemas']['RunCell'][];
-      /**
-       * Target
-       * @default
-       */
-      target: string;
-      /**
-       * Spec Digest
-       * @description Digest of the Spec: code, parameters, data, environment.
-       * @default
-       */
-      spec_digest: string;
-      /**
-       * Retry Of
-       * @default null
-       */
-      retry_of: string | null;
-      /**
-       * Engine
-       * @default
-       */
-      engine: string;
-      /**
-       * Framework
-       * @default
-       */
-      framework: string;
-      /**
-       * Compile
-       * @description Optimizer, loss and fit settings.
-       */
-      compile: {
-        [key: string]: unknown;
-      };
-      /**
-       * Summary
-       * @description The model's summary.
-       * @default
-       */
-      summary: string;
-      /**
-       * Signature
-       * @default null
-       */
-      signature: {
-        [key: string]: unknown;
-      } | null;
-      /** Data */
-      data: components['schemas']['DataUsed'][];
-      /**
-       * Environment
-       * @description Python, platform and needed packages.
-       */
-      environment: {
-        [key: string]: unknown;
-      };
-      /**
-       * Environment Digest
-       * @description Artifact with the full lock.
-       * @default
-       */
-      environment_digest: string;
-      /** Hardware */
-      hardware: {
-        [key: string]: unknown;
-      };
-      /**
-       * Memory Limit Bytes
-       * @default null
-       */
-      memory_limit_bytes: number | null;
-      /**
-       * Peak Memory Bytes
-       * @default null
-       */
-      peak_memory_bytes: number | null;
-      /**
-       * Cpu Time S
-       * @default null
-       */
-      cpu_time_s: number | null;
-      /**
-       * Exit Code
-       * @default null
-       */
-      exit_code: number | null;
-      /**
-       * Signal
-       * @default null
-       */
-      signal: number | null;
-      /** Artifacts */
-      artifacts: components['schemas']['File'][];
-      /** Warnings */
-      warnings: string[];
-    };
-    /**
-     * RunCell
-     * @description A cell that went into the run.
-     */
-    RunCell: {
-      /** Id */
-      id: string;
-      /** Index */
-      index: number;
-      /**
-       * Digest
-       * @description Digest of its text.
-       */
-      digest: string;
-      /**
-       * Reason
-       * @description Why it is part: 'defines x_train'.
-       */
-      reason: string;
-    };
-    /**
-     * RunFile
-     * @description One artifact of a run.
-     */
-    RunFile: {
-      /**
-       * Run Id
-       * @description 12 hexadecimal digits.
-       */
-      run_id: string;
-      /** Path */
-      path: string;
-    };
-    /**
-     * RunProblem
-     * @description Why a run did not succeed.
-     */
-    RunProblem: {
-      /**
-       * Kind
-       * @description exception, exit, memory_limit, out_of_memory, signal, stop, lost, store
-       */
-      kind: string;
-      /**
-       * Message
-       * @description One sentence.
-       */
-      message: string;
-      /**
-       * Hint
-       * @default null
-       */
-      hint: string | null;
-      /**
-       * Traceback
-       * @description The user's own frames only, with cell and line.
-       * @default null
-       */
-      traceback: string | null;
-      /**
-       * Cell Index
-       * @default null
-       */
-      cell_index: number | null;
-      /**
-       * Cell Id
-       * @default null
-       */
-      cell_id: string | null;
-      /**
-       * Line
-       * @default null
-       */
-      line: number | null;
-    };
-    /**
-     * RunRow
-     * @description A run in a list.
-     */
-    RunRow: {
-      /** Id */
-      id: string;
-      /** Name */
-      name: string;
-      /**
-       * State
-       * @enum {string}
-       */
-      state:
-        | 'starting'
-        | 'running'
-        | 'succeeded'
-        | 'failed'
-        | 'stopped'
-        | 'killed'
-        | 'lost';
-      /** Is Final */
-      is_final: boolean;
-      /**
-       * Created At
-       * @description UTC, ISO 8601.
-       */
-      created_at: string;
-      /** Created By */
-      created_by: string;
-      /**
-       * Started At
-       * @default null
-       */
-      started_at: string | null;
-      /**
-       * Ended At
-       * @default null
-       */
-      ended_at: string | null;
-      /**
-       * Duration S
-       * @default null
-       */
-      duration_s: number | null;
-      /** Params */
-      params: {
-        [key: string]: unknown;
-      };
-      /**
-       * Metrics
-       * @description The last value of each.
-       */
-      metrics: {
-        [key: string]: number | null;
-      };
-      /** @default null */
-      progress: components['schemas']['Progress'] | null;
-      /** @default null */
-      problem: components['schemas']['RunProblem'] | null;
-      /**
-       * @description The version that it stored.
-       * @default null
-       */
-      stored: components['schemas']['StoredVersion'] | null;
-      /**
-       * @description The Spec that a proof exported.
-       * @default null
-       */
-      exported: components['schemas']['SpecRef'] | null;
-      /** Tags */
-      tags: {
-        [key: string]: string;
-      };
-      /**
-       * Message
-       * @default
-       */
-      message: string;
-      /**
-       * Notebook
-       * @default
-       */
-      notebook: string;
-      /**
-       * Purpose
-       * @default train
-       * @enum {string}
-       */
-      purpose: 'train' | 'proof';
-      /**
-       * Stopping
-       * @description A stop was asked for and is under way.
-       * @default false
-       */
-      stopping: boolean;
-    };
-    /**
-     * RunSource
-     * @description The code that a run ran.
-     */
-    RunSource: {
-      /** Run Id */
-      run_id: string;
-      /**
-       * Module
-       * @description The cells as one Python module.
-       */
-      module: string;
-      /**
-       * Cells
-       * @description id, index and source of each cell.
-       */
-      cells: {
-        [key: string]: unknown;
-      }[];
-    };
-    /**
-     * SemanticDiff
-     * @description What changed since the version before, by meaning.
-     */
-    SemanticDiff: {
-      /**
-       * Base Version
-       * @description null: this is the first version.
-       */
-      base_version: number | null;
-      /** Is Empty */
-      is_empty: boolean;
-      /** Architecture */
-      architecture: components['schemas']['Change'][];
-      /** Parameters */
-      parameters: components['schemas']['Change'][];
-      /** Data */
-      data: components['schemas']['Change'][];
-      /** Environment */
-      environment: components['schemas']['Change'][];
-      /** Files */
-      files: components['schemas']['Change'][];
-      /** Code */
-      code: components['schemas']['CodeChange'][];
-    };
-    /**
-     * Series
-     * @description One curve.
-     */
-    Series: {
-      /** Name */
-      name: string;
-      /**
-       * Unit
-       * @enum {string}
-       */
-      unit: 'epoch' | 'step';
-      /**
-       * X
-       * @description Epoch (from 1) or global step.
-       */
-      x: number[];
-      /**
-       * Y
-       * @description null stands for a value that is not a number.
-       */
-      y: (number | null)[];
-    };
-    /**
-     * ShowInfo
-     * @description No input.
-     */
-    ShowInfo: Record<string, never>;
-    /**
-     * Spec
-     * @description One version of an untrained model, in a list.
-     */
-    Spec: {
-      /** Name */
-      name: string;
-      /** Version */
-      version: number;
-      /** Digest */
-      digest: string;
-      /** Commit */
-      commit: string;
-      /** Created At */
-      created_at: string;
-      /** Created By */
-      created_by: string;
-      /**
-       * Message
-       * @default
-       */
-      message: string;
-      /**
-       * Notebook
-       * @default
-       */
-      notebook: string;
-      /**
-       * Cell Count
-       * @default 0
-       */
-      cell_count: number;
-      /** Params */
-      params: {
-        [key: string]: unknown;
-      };
-      /**
-       * Proof
-       * @default none
-       * @enum {string}
-       */
-      proof: 'none' | 'passed';
-    };
-    /**
-     * SpecDetail
-     * @description One version of an untrained model, whole.
-     */
-    SpecDetail: {
-      /** Name */
-      name: string;
-      /** Version */
-      version: number;
-      /** Digest */
-      digest: string;
-      /** Commit */
-      commit: string;
-      /** Created At */
-      created_at: string;
-      /** Created By */
-      created_by: string;
-      /**
-       * Message
-       * @default
-       */
-      message: string;
-      /**
-       * Notebook
-       * @default
-       */
-      notebook: string;
-      /**
-       * Cell Count
-       * @default 0
-       */
-      cell_count: number;
-      /** Params */
-      params: {
-        [key: string]: unknown;
-      };
-      /**
-       * Proof
-       * @default none
-       * @enum {string}
-       */
-      proof: 'none' | 'passed';
-      /** Module */
-      module: string;
-      /** Spec */
-      spec: {
-        [key: string]: unknown;
-      };
-      /** Files */
-      files: components['schemas']['File'][];
-      diff: components['schemas']['SemanticDiff'];
-    };
-    /**
-     * SpecRef
-     * @description The Spec that a version was trained from.
-     */
-    SpecRef: {
-      /** Digest */
-      digest: string;
-      /**
-       * Name
-       * @default null
-       */
-      name: string | null;
-      /**
-       * Version
-       * @default null
-       */
-      version: number | null;
-    };
-    /**
-     * StoredVersion
-     * @description The version that a run stored.
-     */
-    StoredVersion: {
-      /** Model */
-      model: string;
-      /** Version */
-      version: number;
-    };
-    /**
-     * SubmitRun
-     * @description Train: the target cell and the earlier cells that it needs, in a fresh process.
-     */
-    SubmitRun: {
-      /**
-       * Name
-       * @description The model that this trains.
-       */
-      name: string;
-      /**
-       * Cells
-       * @description Code cells of the notebook.
-       */
-      cells?: components['schemas']['CodeCell'][];
-      /**
-       * Target
-       * @description Id of the cell to train; cells after it are not looked at.
-       */
-      target: string;
-      /**
-       * Notebook
-       * @description Path of the notebook, for lineage and for imports of files beside it.
-       * @default
-       */
-      notebook?: string;
-      /**
-       * Folder
-       * @description Working folder of the job. Empty: the notebook's folder.
-       * @default
-       */
-      folder?: string;
-      /**
-       * Params
-       * @description Values for top-level assignments of the cells.
-       */
-      params?: {
-        [key: string]:
-          | string
-          | number
-          | boolean
-          | unknown[]
-          | {
-              [key: string]: unknown;
-            }
-          | null;
-      };
-      /**
-       * Sent
-       * @description Variables sent along: name to the digest of the artifact.
-       */
-      sent?: {
-        [key: string]: string;
-      };
-      /**
-       * Model
-       * @description Variable that holds the trained model. Empty: the last one that was fitted.
-       * @default null
-       */
-      model?: string | null;
-      /**
-       * Keep
-       * @description Store the trained model as the next version of 'name'.
-       * @default true
-       */
-      keep?: boolean;
-      /**
-       * Memory Limit Bytes
-       * @description Resident memory at which the job is ended.
-       * @default null
-       */
-      memory_limit_bytes?: number | null;
-      /**
-       * Python
-       * @description Interpreter to run with. Empty: the one that answers.
-       * @default
-       */
-      python?: string;
-      /**
-       * Tags
-       * @description Labels of the run and of the version that it stores.
-       */
-      tags?: {
-        [key: string]: string;
-      };
-      /**
-       * Message
-       * @description Why this run, in a few words.
-       * @default
-       */
-      message?: string;
-      /**
-       * Retry Of
-       * @description The run that this repeats.
-       * @default null
-       */
-      retry_of?: string | null;
-    };
-    /**
-     * Version
-     * @description One version of a model, in a list.
-     */
-    Version: {
-      /** Model */
-      model: string;
-      /** Version */
-      version: number;
-      /**
-       * State
-       * @default active
-       * @enum {string}
-       */
-      state: 'active' | 'trashed' | 'purged';
-      /**
-       * Created At
-       * @default
-       */
-      created_at: string;
-      /**
-       * Created By
-       * @default
-       */
-      created_by: string;
-      /**
-       * Format
-       * @default
-       */
-      format: string;
-      /**
-       * Size Bytes
-       * @default 0
-       */
-      size_bytes: number;
-      /** Metrics */
-      metrics: {
-        [key: string]: number | null;
-      };
-      /** Params */
-      params: {
-        [key: string]: unknown;
-      };
-      /** Aliases */
-      aliases: string[];
-      /** Tags */
-      tags: {
-        [key: string]: string;
-      };
-      /**
-       * Description
-       * @default
-       */
-      description: string;
-      /**
-       * Message
-       * @default
-       */
-      message: string;
-      /**
-       * Run Id
-       * @default null
-       */
-      run_id: string | null;
-      /** @default null */
-      spec: components['schemas']['SpecRef'] | null;
-      /**
-       * Notebook
-       * @default
-       */
-      notebook: string;
-      /**
-       * Unsafe Reason
-       * @description Why loading runs code; null: it is safe.
-       * @default null
-       */
-      unsafe_reason: string | null;
-      /**
-       * Trashed At
-       * @default null
-       */
-      trashed_at: string | null;
-    };
-    /**
-     * VersionDetail
-     * @description One version, whole.
-     */
-    VersionDetail: {
-      /** Model */
-      model: string;
-      /** Version */
-      version: number;
-      /**
-       * State
-       * @default active
-       * @enum {string}
-       */
-      state: 'active' | 'trashed' | 'purged';
-      /**
-       * Created At
-       * @default
-       */
-      created_at: string;
-      /**
-       * Created By
-       * @default
-       */
-      created_by: string;
-      /**
-       * Format
-       * @default
-       */
-      format: string;
-      /**
-       * Size Bytes
-       * @default 0
-       */
-      size_bytes: number;
-      /** Metrics */
-      metrics: {
-        [key: string]: number | null;
-      };
-      /** Params */
-      params: {
-        [key: string]: unknown;
-      };
-      /** Aliases */
-      aliases: string[];
-      /** Tags */
-      tags: {
-        [key: string]: string;
-      };
-      /**
-       * Description
-       * @default
-       */
-      description: string;
-      /**
-       * Message
-       * @default
-       */
-      message: string;
-      /**
-       * Run Id
-       * @default null
-       */
-      run_id: string | null;
-      /** @default null */
-      spec: components['schemas']['SpecRef'] | null;
-      /**
-       * Notebook
-       * @default
-       */
-      notebook: string;
-      /**
-       * Unsafe Reason
-       * @description Why loading runs code; null: it is safe.
-       * @default null
-       */
-      unsafe_reason: string | null;
-      /**
-       * Trashed At
-       * @default null
-       */
-      trashed_at: string | null;
-      /**
-       * Manifest Digest
-       * @default
-       */
-      manifest_digest: string;
-      /** Files */
-      files: components['schemas']['File'][];
-      /** Facts */
-      facts: {
-        [key: string]: unknown;
-      };
-      /**
-       * Signature
-       * @default null
-       */
-      signature: {
-        [key: string]: unknown;
-      } | null;
-      /** Requirements */
-      requirements: string[];
-      /**
-       * Environment Digest
-       * @default
-       */
-      environment_digest: string;
-      /** Data */
-      data: components['schemas']['DataUsed'][];
-      /** Lineage */
-      lineage: components['schemas']['LineageStep'][];
-      /**
-       * Load Code
-       * @description Puts this version into a notebook.
-       * @default
-       */
-      load_code: string;
-    };
-    /**
-     * VersionFile
-     * @description One file of a version.
-     */
-    VersionFile: {
-      /**
-       * Model
-       * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-       */
-      model: string;
-      /** Version */
-      version: number;
-      /** Path */
-      path: string;
-    };
-  };
-  responses: never;
-  parameters: never;
-  requestBodies: never;
-  headers: never;
-  pathItems: never;
+    schemas: {
+        /**
+         * AnnotateRun
+         * @description Change what people write on a run; a field left out stays.
+         */
+        AnnotateRun: {
+            /**
+             * Run Id
+             * @description 12 hexadecimal digits.
+             */
+            run_id: string;
+            /**
+             * Tags
+             * @default null
+             */
+            tags?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * Message
+             * @default null
+             */
+            message?: string | null;
+        };
+        /**
+         * AnnotateVersion
+         * @description Change what people write on a version; a field left out stays.
+         */
+        AnnotateVersion: {
+            /**
+             * Model
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            model: string;
+            /** Version */
+            version: number;
+            /**
+             * Description
+             * @default null
+             */
+            description?: string | null;
+            /**
+             * Tags
+             * @default null
+             */
+            tags?: {
+                [key: string]: string;
+            } | null;
+        };
+        /**
+         * Change
+         * @description One change in words and in parts.
+         */
+        Change: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "added" | "removed" | "changed";
+            /** What */
+            what: string;
+            /**
+             * Before
+             * @default null
+             */
+            before: unknown;
+            /**
+             * After
+             * @default null
+             */
+            after: unknown;
+            /** Text */
+            text: string;
+        };
+        /**
+         * CodeCell
+         * @description One code cell of a notebook, in document order.
+         */
+        CodeCell: {
+            /**
+             * Id
+             * @description The cell's id in the notebook document.
+             */
+            id: string;
+            /**
+             * Source
+             * @description Its text now.
+             */
+            source: string;
+            /**
+             * Index
+             * @description Its place among all cells of the notebook, from 0.
+             */
+            index: number;
+            /**
+             * Execution Count
+             * @description The number in its prompt; null: not run.
+             * @default null
+             */
+            execution_count?: number | null;
+            /**
+             * Execution Source
+             * @description Its text when it was last run, where known.
+             * @default null
+             */
+            execution_source?: string | null;
+        };
+        /**
+         * CodeChange
+         * @description One cell's change.
+         */
+        CodeChange: {
+            /** Cell */
+            cell: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "added" | "removed" | "changed";
+            /** Lines */
+            lines: components["schemas"]["DiffLine"][];
+        };
+        /**
+         * CodeDiff
+         * @description One cell that differs from the first thing compared.
+         */
+        CodeDiff: {
+            /**
+             * Ref
+             * @description The thing that is compared with the first.
+             */
+            ref: string;
+            /** Cell */
+            cell: string;
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "added" | "removed" | "changed";
+            /** Lines */
+            lines: components["schemas"]["DiffLine"][];
+        };
+        /**
+         * Compare
+         * @description 2 to 10 things: versions ("digits@3", "digits@production") or runs (their ids).
+         */
+        Compare: {
+            /** Refs */
+            refs: string[];
+        };
+        /**
+         * ComparedItem
+         * @description A column of the comparison.
+         */
+        ComparedItem: {
+            /** Ref */
+            ref: string;
+            /** Label */
+            label: string;
+            /**
+             * Noun
+             * @enum {string}
+             */
+            noun: "version" | "run";
+            /**
+             * Run Id
+             * @default null
+             */
+            run_id: string | null;
+            /**
+             * Model
+             * @default null
+             */
+            model: string | null;
+            /**
+             * Version
+             * @default null
+             */
+            version: number | null;
+            /**
+             * Created At
+             * @default
+             */
+            created_at: string;
+            /** Series */
+            series: components["schemas"]["Series"][];
+            /** Metrics */
+            metrics: {
+                [key: string]: number | null;
+            };
+            /** Params */
+            params: {
+                [key: string]: unknown;
+            };
+            /**
+             * Size Bytes
+             * @default null
+             */
+            size_bytes: number | null;
+            /**
+             * Duration S
+             * @default null
+             */
+            duration_s: number | null;
+        };
+        /**
+         * ComparedRow
+         * @description A field whose values differ (or all fields, equal ones marked).
+         */
+        ComparedRow: {
+            /**
+             * Section
+             * @enum {string}
+             */
+            section: "parameters" | "metrics" | "data" | "environment" | "model" | "run" | "tags";
+            /** Field */
+            field: string;
+            /** Values */
+            values: unknown[];
+            /** Differs */
+            differs: boolean;
+            /**
+             * Best
+             * @description Column with the best value, where better is known.
+             * @default null
+             */
+            best: number | null;
+        };
+        /**
+         * Comparison
+         * @description What differs.
+         */
+        Comparison: {
+            /** Items */
+            items: components["schemas"]["ComparedItem"][];
+            /** Rows */
+            rows: components["schemas"]["ComparedRow"][];
+            /**
+             * Equal Count
+             * @description Fields that are equal and not in 'rows' as differing.
+             */
+            equal_count: number;
+            /** Code */
+            code: components["schemas"]["CodeDiff"][];
+            /**
+             * Verdict
+             * @description One sentence.
+             */
+            verdict: string;
+        };
+        /**
+         * Curves
+         * @description Metrics over time.
+         */
+        Curves: {
+            /** Run Id */
+            run_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "starting" | "running" | "succeeded" | "failed" | "stopped" | "killed" | "lost";
+            /** Series */
+            series: components["schemas"]["Series"][];
+            /** @default null */
+            progress: components["schemas"]["Progress"] | null;
+        };
+        /**
+         * DataUsed
+         * @description Data that the run read, as far as it was seen.
+         */
+        DataUsed: {
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @description x, y, validation_x, dataset, sent ...
+             */
+            role: string;
+            /**
+             * Digest
+             * @default null
+             */
+            digest: string | null;
+            /**
+             * Shape
+             * @default null
+             */
+            shape: (number | null)[] | null;
+            /**
+             * Dtype
+             * @default null
+             */
+            dtype: string | null;
+            /**
+             * Rows
+             * @default null
+             */
+            rows: number | null;
+            /**
+             * Size Bytes
+             * @default null
+             */
+            size_bytes: number | null;
+            /**
+             * Uri
+             * @default null
+             */
+            uri: string | null;
+        };
+        /**
+         * DescribeModel
+         * @description Change what people write on a model; a field left out stays.
+         */
+        DescribeModel: {
+            /**
+             * Model
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            model: string;
+            /**
+             * Description
+             * @default null
+             */
+            description?: string | null;
+            /**
+             * Tags
+             * @default null
+             */
+            tags?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * Headline
+             * @description The metric that lists show.
+             * @default null
+             */
+            headline?: string | null;
+        };
+        /**
+         * DiffLine
+         * @description One line of a code diff.
+         */
+        DiffLine: {
+            /**
+             * Op
+             * @enum {string}
+             */
+            op: "same" | "added" | "removed";
+            /** Text */
+            text: string;
+        };
+        /**
+         * Done
+         * @description Nothing to say but that it is done.
+         */
+        Done: {
+            /**
+             * Ok
+             * @default true
+             * @constant
+             */
+            ok: true;
+        };
+        /**
+         * DropAlias
+         * @description Remove an alias; the version stays.
+         */
+        DropAlias: {
+            /**
+             * Model
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            model: string;
+            /**
+             * Alias
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            alias: string;
+        };
+        /**
+         * ErrorBody
+         * @description Every error, on every route.
+         */
+        ErrorBody: {
+            /**
+             * Code
+             * @description Stable, for programs: see the reference of error codes.
+             */
+            code: string;
+            /**
+             * Message
+             * @description One sentence for the user.
+             */
+            message: string;
+            /**
+             * Hint
+             * @description What to do next.
+             * @default null
+             */
+            hint: string | null;
+            /**
+             * Details
+             * @description Facts; 'field' names a wrong input field.
+             */
+            details: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * ExportPlan
+         * @description What the dialog shows before OK.
+         */
+        ExportPlan: {
+            /** Name */
+            name: string;
+            /** Next Version */
+            next_version: number;
+            /** Target */
+            target: string;
+            /** Cells */
+            cells: components["schemas"]["PlannedCell"][];
+            /** Parameters */
+            parameters: components["schemas"]["Parameter"][];
+            /** Files */
+            files: components["schemas"]["LocalFile"][];
+            /** Environment */
+            environment: {
+                [key: string]: unknown;
+            };
+            /**
+             * Problems
+             * @description What stops the export, in words. Empty: it can be exported.
+             */
+            problems: string[];
+            /** Warnings */
+            warnings: string[];
+            diff: components["schemas"]["SemanticDiff"];
+            /** Digest */
+            digest: string;
+            /**
+             * Module
+             * @description The code as it will be stored.
+             */
+            module: string;
+            /**
+             * Magic
+             * @description The same from a cell.
+             */
+            magic: string;
+        };
+        /**
+         * ExportSpec
+         * @description Export the untrained model to the versioned store.
+         */
+        ExportSpec: {
+            /**
+             * Name
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            name: string;
+            /**
+             * Cells
+             * @description Code cells of the notebook.
+             */
+            cells: components["schemas"]["CodeCell"][];
+            /**
+             * Target
+             * @description Cell whose result is the model. Empty: the last one that builds or trains a model.
+             * @default null
+             */
+            target?: string | null;
+            /**
+             * Keep
+             * @description Exactly these cells, instead of what the data flow says.
+             * @default null
+             */
+            keep?: string[] | null;
+            /**
+             * Files
+             * @description Local files to include. Empty: those that the code imports.
+             * @default null
+             */
+            files?: string[] | null;
+            /**
+             * Notebook
+             * @description Path of the notebook.
+             * @default
+             */
+            notebook?: string;
+            /**
+             * Params
+             * @description New defaults of parameters.
+             */
+            params?: {
+                [key: string]: string | number | boolean | unknown[] | {
+                    [key: string]: unknown;
+                } | null;
+            };
+            /**
+             * @description What the kernel knows; null: only the document.
+             * @default null
+             */
+            kernel?: components["schemas"]["KernelState"] | null;
+            /**
+             * Message
+             * @description Why this version.
+             * @default
+             */
+            message?: string;
+            /**
+             * Document
+             * @description The notebook document, kept beside the code.
+             * @default null
+             */
+            document?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Expect
+             * @description Version that the plan was compared with; a newer one is a conflict.
+             * @default null
+             */
+            expect?: number | null;
+        };
+        /**
+         * File
+         * @description One file of a version, a run or a Spec.
+         */
+        File: {
+            /** Path */
+            path: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Digest
+             * @default null
+             */
+            digest: string | null;
+        };
+        /**
+         * Formats
+         * @description One model format.
+         */
+        Formats: {
+            /** Name */
+            name: string;
+            /** Label */
+            label: string;
+            /**
+             * Unavailable Reason
+             * @description None: it can be used here.
+             * @default null
+             */
+            unavailable_reason: string | null;
+        };
+        /**
+         * Fsck
+         * @description Check that every version is whole.
+         */
+        Fsck: {
+            /**
+             * Model
+             * @description Only this model. Empty: all.
+             * @default null
+             */
+            model?: string | null;
+            /**
+             * Read
+             * @description Read and hash every file, not only look whether it is there.
+             * @default true
+             */
+            read?: boolean;
+        };
+        /**
+         * FsckProblem
+         * @description One thing that is wrong.
+         */
+        FsckProblem: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "missing" | "corrupt" | "unreadable_manifest" | "gap" | "dangling_alias" | "orphan";
+            /** Where */
+            where: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * FsckReport
+         * @description Result of a check. Orphans are no damage: the next purge frees them.
+         */
+        FsckReport: {
+            /** Is Clean */
+            is_clean: boolean;
+            /** Models */
+            models: number;
+            /** Versions */
+            versions: number;
+            /** Blobs */
+            blobs: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Orphan Bytes
+             * @default 0
+             */
+            orphan_bytes: number;
+            /** Problems */
+            problems: components["schemas"]["FsckProblem"][];
+        };
+        /**
+         * History
+         * @description A metric over the versions, oldest first.
+         */
+        History: {
+            /** Model */
+            model: string;
+            /** Metric */
+            metric: string;
+            /**
+             * Metrics
+             * @description All metrics that the versions have.
+             */
+            metrics: string[];
+            /** Points */
+            points: components["schemas"]["HistoryPoint"][];
+        };
+        /**
+         * HistoryPoint
+         * @description One version's value.
+         */
+        HistoryPoint: {
+            /** Version */
+            version: number;
+            /** Value */
+            value: number | null;
+            /** Created At */
+            created_at: string;
+            /** Aliases */
+            aliases: string[];
+        };
+        /**
+         * Info
+         * @description The installation that answers.
+         */
+        Info: {
+            /** Version */
+            version: string;
+            /** User */
+            user: string;
+            /** Home */
+            home: string;
+            /**
+             * Records
+             * @description Record plug-in in use.
+             */
+            records: string;
+            /**
+             * Store
+             * @description Store plug-in in use.
+             */
+            store: string;
+            /**
+             * Engine
+             * @description Engine that runs are started with.
+             */
+            engine: string;
+            /** Formats */
+            formats: components["schemas"]["Formats"][];
+        };
+        /**
+         * KernelState
+         * @description What the kernel knows and the document does not.
+         */
+        KernelState: {
+            /**
+             * Python
+             * @description The kernel's interpreter; used by the proof.
+             * @default
+             */
+            python?: string;
+            /**
+             * Environment
+             * @description As captured in the kernel.
+             */
+            environment?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Names
+             * @description Names that exist in the kernel.
+             */
+            names?: string[];
+        };
+        /**
+         * LineageStep
+         * @description One link of the chain data, Spec, run, version.
+         */
+        LineageStep: {
+            /**
+             * Noun
+             * @enum {string}
+             */
+            noun: "notebook" | "cell" | "data" | "spec" | "run" | "version";
+            /** Label */
+            label: string;
+            /**
+             * Ref
+             * @description Id of the thing, for a link.
+             */
+            ref: string;
+        };
+        /**
+         * ListModels
+         * @description Models, last changed first.
+         */
+        ListModels: {
+            /**
+             * Filter
+             * @description Filter expression, for example: val_accuracy > 0.95 and tags.stage = nightly
+             * @default
+             */
+            filter?: string;
+            /**
+             * Sort
+             * @description Field to sort by, for example metrics.val_accuracy. Empty: newest first.
+             * @default
+             */
+            sort?: string;
+            /**
+             * Order
+             * @description Direction of the sort.
+             * @default desc
+             * @enum {string}
+             */
+            order?: "asc" | "desc";
+            /**
+             * Limit
+             * @description Rows of one page.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Cursor
+             * @description Where the page before ended.
+             * @default null
+             */
+            cursor?: string | null;
+            /**
+             * Count
+             * @description Also count all matches.
+             * @default false
+             */
+            count?: boolean;
+        };
+        /**
+         * ListRuns
+         * @description Runs, newest first.
+         */
+        ListRuns: {
+            /**
+             * Filter
+             * @description Filter expression, for example: val_accuracy > 0.95 and tags.stage = nightly
+             * @default
+             */
+            filter?: string;
+            /**
+             * Sort
+             * @description Field to sort by, for example metrics.val_accuracy. Empty: newest first.
+             * @default
+             */
+            sort?: string;
+            /**
+             * Order
+             * @description Direction of the sort.
+             * @default desc
+             * @enum {string}
+             */
+            order?: "asc" | "desc";
+            /**
+             * Limit
+             * @description Rows of one page.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Cursor
+             * @description Where the page before ended.
+             * @default null
+             */
+            cursor?: string | null;
+            /**
+             * Count
+             * @description Also count all matches.
+             * @default false
+             */
+            count?: boolean;
+        };
+        /**
+         * ListSpecs
+         * @description Specs, newest first.
+         */
+        ListSpecs: {
+            /**
+             * Filter
+             * @description Filter expression, for example: val_accuracy > 0.95 and tags.stage = nightly
+             * @default
+             */
+            filter?: string;
+            /**
+             * Sort
+             * @description Field to sort by, for example metrics.val_accuracy. Empty: newest first.
+             * @default
+             */
+            sort?: string;
+            /**
+             * Order
+             * @description Direction of the sort.
+             * @default desc
+             * @enum {string}
+             */
+            order?: "asc" | "desc";
+            /**
+             * Limit
+             * @description Rows of one page.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Cursor
+             * @description Where the page before ended.
+             * @default null
+             */
+            cursor?: string | null;
+            /**
+             * Count
+             * @description Also count all matches.
+             * @default false
+             */
+            count?: boolean;
+            /**
+             * Name
+             * @description Only versions of this one.
+             * @default null
+             */
+            name?: string | null;
+        };
+        /**
+         * ListVersions
+         * @description Versions of one model, newest first.
+         */
+        ListVersions: {
+            /**
+             * Filter
+             * @description Filter expression, for example: val_accuracy > 0.95 and tags.stage = nightly
+             * @default
+             */
+            filter?: string;
+            /**
+             * Sort
+             * @description Field to sort by, for example metrics.val_accuracy. Empty: newest first.
+             * @default
+             */
+            sort?: string;
+            /**
+             * Order
+             * @description Direction of the sort.
+             * @default desc
+             * @enum {string}
+             */
+            order?: "asc" | "desc";
+            /**
+             * Limit
+             * @description Rows of one page.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Cursor
+             * @description Where the page before ended.
+             * @default null
+             */
+            cursor?: string | null;
+            /**
+             * Count
+             * @description Also count all matches.
+             * @default false
+             */
+            count?: boolean;
+            /**
+             * Model
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            model: string;
+            /**
+             * State
+             * @description active, or what lies in the trash, or what was purged.
+             * @default active
+             * @enum {string}
+             */
+            state?: "active" | "trashed" | "purged";
+        };
+        /**
+         * LocalFile
+         * @description A file beside the notebook that the code needs.
+         */
+        LocalFile: {
+            /** Path */
+            path: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "module" | "data";
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Used By
+             * @description 'imported by cell 4'
+             */
+            used_by: string;
+            /** Included */
+            included: boolean;
+        };
+        /**
+         * LogChunk
+         * @description A piece of the output; whole lines where possible, undecodable bytes replaced.
+         */
+        LogChunk: {
+            /** Text */
+            text: string;
+            /** Start */
+            start: number;
+            /** Next */
+            next: number;
+            /** Size */
+            size: number;
+            /**
+             * Is Final
+             * @description Nothing more will come.
+             */
+            is_final: boolean;
+        };
+        /**
+         * Model
+         * @description A model: a name with versions.
+         */
+        Model: {
+            /** Name */
+            name: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Tags */
+            tags: {
+                [key: string]: string;
+            };
+            /** Aliases */
+            aliases: {
+                [key: string]: number;
+            };
+            /**
+             * Created At
+             * @default
+             */
+            created_at: string;
+            /**
+             * Updated At
+             * @default
+             */
+            updated_at: string;
+            /**
+             * Latest Version
+             * @description Newest version that is not deleted.
+             * @default null
+             */
+            latest_version: number | null;
+            /**
+             * Version Count
+             * @description Versions ever made.
+             * @default 0
+             */
+            version_count: number;
+            /**
+             * Headline
+             * @description The metric that lists show.
+             * @default null
+             */
+            headline: string | null;
+            /**
+             * @description The newest version, for lists.
+             * @default null
+             */
+            latest: components["schemas"]["Version"] | null;
+        };
+        /**
+         * OneModel
+         * @description Names a model.
+         */
+        OneModel: {
+            /**
+             * Model
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            model: string;
+        };
+        /**
+         * OneRun
+         * @description Names a run.
+         */
+        OneRun: {
+            /**
+             * Run Id
+             * @description 12 hexadecimal digits.
+             */
+            run_id: string;
+        };
+        /**
+         * OneSpec
+         * @description Names a version of a Spec.
+         */
+        OneSpec: {
+            /**
+             * Name
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            name: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * OneVersion
+         * @description Names a version.
+         */
+        OneVersion: {
+            /**
+             * Model
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            model: string;
+            /** Version */
+            version: number;
+        };
+        /** PageOf[Model] */
+        PageOf_Model_: {
+            /** Items */
+            items: components["schemas"]["Model"][];
+            /**
+             * Next Cursor
+             * @description Give it back as 'cursor' for the next page.
+             * @default null
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All matches, where 'count' was asked for.
+             * @default null
+             */
+            total: number | null;
+        };
+        /** PageOf[RunRow] */
+        PageOf_RunRow_: {
+            /** Items */
+            items: components["schemas"]["RunRow"][];
+            /**
+             * Next Cursor
+             * @description Give it back as 'cursor' for the next page.
+             * @default null
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All matches, where 'count' was asked for.
+             * @default null
+             */
+            total: number | null;
+        };
+        /** PageOf[Spec] */
+        PageOf_Spec_: {
+            /** Items */
+            items: components["schemas"]["Spec"][];
+            /**
+             * Next Cursor
+             * @description Give it back as 'cursor' for the next page.
+             * @default null
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All matches, where 'count' was asked for.
+             * @default null
+             */
+            total: number | null;
+        };
+        /** PageOf[Version] */
+        PageOf_Version_: {
+            /** Items */
+            items: components["schemas"]["Version"][];
+            /**
+             * Next Cursor
+             * @description Give it back as 'cursor' for the next page.
+             * @default null
+             */
+            next_cursor: string | null;
+            /**
+             * Total
+             * @description All matches, where 'count' was asked for.
+             * @default null
+             */
+            total: number | null;
+        };
+        /**
+         * Parameter
+         * @description A top-level literal that a run may replace.
+         */
+        Parameter: {
+            /** Name */
+            name: string;
+            /** Default */
+            default: unknown;
+            /** Type */
+            type: string;
+            /** Cell Id */
+            cell_id: string;
+            /** Line */
+            line: number;
+        };
+        /**
+         * PlanExport
+         * @description What an export of this notebook would contain; nothing is written.
+         */
+        PlanExport: {
+            /**
+             * Name
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            name: string;
+            /**
+             * Cells
+             * @description Code cells of the notebook.
+             */
+            cells: components["schemas"]["CodeCell"][];
+            /**
+             * Target
+             * @description Cell whose result is the model. Empty: the last one that builds or trains a model.
+             * @default null
+             */
+            target?: string | null;
+            /**
+             * Keep
+             * @description Exactly these cells, instead of what the data flow says.
+             * @default null
+             */
+            keep?: string[] | null;
+            /**
+             * Files
+             * @description Local files to include. Empty: those that the code imports.
+             * @default null
+             */
+            files?: string[] | null;
+            /**
+             * Notebook
+             * @description Path of the notebook.
+             * @default
+             */
+            notebook?: string;
+            /**
+             * Params
+             * @description New defaults of parameters.
+             */
+            params?: {
+                [key: string]: string | number | boolean | unknown[] | {
+                    [key: string]: unknown;
+                } | null;
+            };
+            /**
+             * @description What the kernel knows; null: only the document.
+             * @default null
+             */
+            kernel?: components["schemas"]["KernelState"] | null;
+        };
+        /**
+         * PlannedCell
+         * @description A cell, and whether it is part.
+         */
+        PlannedCell: {
+            /** Id */
+            id: string;
+            /** Index */
+            index: number;
+            /** Included */
+            included: boolean;
+            /** Reason */
+            reason: string;
+            /**
+             * Title
+             * @description Its first telling line.
+             */
+            title: string;
+            /**
+             * Source
+             * @default
+             */
+            source: string;
+            /** Defines */
+            defines: string[];
+            /** Warnings */
+            warnings: string[];
+            /**
+             * Execution Count
+             * @default null
+             */
+            execution_count: number | null;
+        };
+        /**
+         * Progress
+         * @description How far a run is. Unknown is null.
+         */
+        Progress: {
+            /**
+             * Epoch
+             * @description Epochs begun, from 1.
+             * @default null
+             */
+            epoch: number | null;
+            /**
+             * Epochs
+             * @default null
+             */
+            epochs: number | null;
+            /**
+             * Step
+             * @description Steps done in this epoch.
+             * @default null
+             */
+            step: number | null;
+            /**
+             * Steps
+             * @description Steps of an epoch.
+             * @default null
+             */
+            steps: number | null;
+            /**
+             * Left S
+             * @description Estimated seconds until the end.
+             * @default null
+             */
+            left_s: number | null;
+            /**
+             * Phase
+             * @description What it does now, in words: 'loading data', 'storing the model'.
+             * @default
+             */
+            phase: string;
+        };
+        /**
+         * Promote
+         * @description Point an alias at a version.
+         */
+        Promote: {
+            /**
+             * Model
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            model: string;
+            /**
+             * Alias
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            alias: string;
+            /** Version */
+            version: number;
+            /**
+             * Expect
+             * @description Only if the alias points here now; null: whatever it points at.
+             * @default null
+             */
+            expect?: number | null;
+        };
+        /**
+         * Prove
+         * @description Run the cells of an export in a fresh process; export them only if they run.
+         */
+        Prove: {
+            /**
+             * Name
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            name: string;
+            /**
+             * Cells
+             * @description Code cells of the notebook.
+             */
+            cells: components["schemas"]["CodeCell"][];
+            /**
+             * Target
+             * @description Cell whose result is the model. Empty: the last one that builds or trains a model.
+             * @default null
+             */
+            target?: string | null;
+            /**
+             * Keep
+             * @description Exactly these cells, instead of what the data flow says.
+             * @default null
+             */
+            keep?: string[] | null;
+            /**
+             * Files
+             * @description Local files to include. Empty: those that the code imports.
+             * @default null
+             */
+            files?: string[] | null;
+            /**
+             * Notebook
+             * @description Path of the notebook.
+             * @default
+             */
+            notebook?: string;
+            /**
+             * Params
+             * @description New defaults of parameters.
+             */
+            params?: {
+                [key: string]: string | number | boolean | unknown[] | {
+                    [key: string]: unknown;
+                } | null;
+            };
+            /**
+             * @description What the kernel knows; null: only the document.
+             * @default null
+             */
+            kernel?: components["schemas"]["KernelState"] | null;
+            /**
+             * Message
+             * @description Why this version.
+             * @default
+             */
+            message?: string;
+            /**
+             * Document
+             * @description The notebook document, kept beside the code.
+             * @default null
+             */
+            document?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Expect
+             * @description Version that the plan was compared with; a newer one is a conflict.
+             * @default null
+             */
+            expect?: number | null;
+        };
+        /**
+         * Purge
+         * @description Free the bytes of versions in the trash.
+         */
+        Purge: {
+            /**
+             * Model
+             * @description Only this model. Empty: all.
+             * @default null
+             */
+            model?: string | null;
+            /**
+             * Versions
+             * @description Only these versions.
+             * @default null
+             */
+            versions?: number[] | null;
+            /**
+             * Dry Run
+             * @description Say what would be freed, free nothing.
+             * @default false
+             */
+            dry_run?: boolean;
+        };
+        /**
+         * Purged
+         * @description What a purge freed.
+         */
+        Purged: {
+            /** Versions */
+            versions: number;
+            /** Blobs */
+            blobs: number;
+            /**
+             * Freed Bytes
+             * @description Bytes freed on the storage; shared files are kept until nobody needs them.
+             */
+            freed_bytes: number;
+            /** Dry Run */
+            dry_run: boolean;
+        };
+        /**
+         * ReadCurves
+         * @description All curves of a run.
+         */
+        ReadCurves: {
+            /**
+             * Run Id
+             * @description 12 hexadecimal digits.
+             */
+            run_id: string;
+            /**
+             * Points
+             * @description Points of a curve at most; longer ones are thinned.
+             * @default 500
+             */
+            points?: number;
+        };
+        /**
+         * ReadHistory
+         * @description A metric over the versions.
+         */
+        ReadHistory: {
+            /**
+             * Model
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            model: string;
+            /**
+             * Metric
+             * @description Name of the metric. Empty: the model's headline.
+             * @default
+             */
+            metric?: string;
+            /**
+             * Limit
+             * @description Newest versions at most.
+             * @default 500
+             */
+            limit?: number;
+        };
+        /**
+         * ReadLog
+         * @description Output of the run from a byte on.
+         */
+        ReadLog: {
+            /**
+             * Run Id
+             * @description 12 hexadecimal digits.
+             */
+            run_id: string;
+            /**
+             * After
+             * @description Byte to start at; give back 'next'.
+             * @default 0
+             */
+            after?: number;
+            /**
+             * Limit
+             * @description Bytes at most.
+             * @default 262144
+             */
+            limit?: number;
+            /**
+             * Tail
+             * @description Start so that the last 'limit' bytes are returned.
+             * @default false
+             */
+            tail?: boolean;
+        };
+        /**
+         * RecordChanged
+         * @description Event: a run, model, version or Spec changed; whoever shows it reads it again.
+         */
+        RecordChanged: {
+            /**
+             * Area
+             * @enum {string}
+             */
+            area: "train" | "model";
+            /**
+             * Kind
+             * @description run, model, version or spec
+             */
+            kind: string;
+            /**
+             * Scope
+             * @description The model of a version, the name of a Spec; else empty.
+             */
+            scope: string;
+            /**
+             * Key
+             * @description Id of the run, name of the model, number as 10 digits; empty: many of this scope.
+             */
+            key: string;
+            /**
+             * Deleted
+             * @default false
+             */
+            deleted: boolean;
+        };
+        /**
+         * ResolveVersion
+         * @description Finds a version by number, alias or 'latest'.
+         */
+        ResolveVersion: {
+            /**
+             * Model
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            model: string;
+            /**
+             * Ref
+             * @description A number, an alias, or 'latest'.
+             * @default latest
+             */
+            ref?: string;
+        };
+        /**
+         * RetryRun
+         * @description The same Spec again, with other parameters where given.
+         */
+        RetryRun: {
+            /**
+             * Run Id
+             * @description 12 hexadecimal digits.
+             */
+            run_id: string;
+            /**
+             * Params
+             * @description Other values for parameters of the Spec.
+             */
+            params?: {
+                [key: string]: string | number | boolean | unknown[] | {
+                    [key: string]: unknown;
+                } | null;
+            };
+        };
+        /**
+         * Run
+         * @description A run, whole.
+         */
+        Run: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "starting" | "running" | "succeeded" | "failed" | "stopped" | "killed" | "lost";
+            /** Is Final */
+            is_final: boolean;
+            /**
+             * Created At
+             * @description UTC, ISO 8601.
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Started At
+             * @default null
+             */
+            started_at: string | null;
+            /**
+             * Ended At
+             * @default null
+             */
+            ended_at: string | null;
+            /**
+             * Duration S
+             * @default null
+             */
+            duration_s: number | null;
+            /** Params */
+            params: {
+                [key: string]: unknown;
+            };
+            /**
+             * Metrics
+             * @description The last value of each.
+             */
+            metrics: {
+                [key: string]: number | null;
+            };
+            /** @default null */
+            progress: components["schemas"]["Progress"] | null;
+            /** @default null */
+            problem: components["schemas"]["RunProblem"] | null;
+            /**
+             * @description The version that it stored.
+             * @default null
+             */
+            stored: components["schemas"]["StoredVersion"] | null;
+            /**
+             * @description The Spec that a proof exported.
+             * @default null
+             */
+            exported: components["schemas"]["SpecRef"] | null;
+            /** Tags */
+            tags: {
+                [key: string]: string;
+            };
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /**
+             * Notebook
+             * @default
+             */
+            notebook: string;
+            /**
+             * Purpose
+             * @default train
+             * @enum {string}
+             */
+            purpose: "train" | "proof";
+            /**
+             * Stopping
+             * @description A stop was asked for and is under way.
+             * @default false
+             */
+            stopping: boolean;
+            /** Cells */
+            cells: components["schemas"]["RunCell"][];
+            /**
+             * Target
+             * @default
+             */
+            target: string;
+            /**
+             * Spec Digest
+             * @description Digest of the Spec: code, parameters, data, environment.
+             * @default
+             */
+            spec_digest: string;
+            /**
+             * Retry Of
+             * @default null
+             */
+            retry_of: string | null;
+            /**
+             * Engine
+             * @default
+             */
+            engine: string;
+            /**
+             * Framework
+             * @default
+             */
+            framework: string;
+            /**
+             * Compile
+             * @description Optimizer, loss and fit settings.
+             */
+            compile: {
+                [key: string]: unknown;
+            };
+            /**
+             * Summary
+             * @description The model's summary.
+             * @default
+             */
+            summary: string;
+            /**
+             * Signature
+             * @default null
+             */
+            signature: {
+                [key: string]: unknown;
+            } | null;
+            /** Data */
+            data: components["schemas"]["DataUsed"][];
+            /**
+             * Environment
+             * @description Python, platform and needed packages.
+             */
+            environment: {
+                [key: string]: unknown;
+            };
+            /**
+             * Environment Digest
+             * @description Artifact with the full lock.
+             * @default
+             */
+            environment_digest: string;
+            /** Hardware */
+            hardware: {
+                [key: string]: unknown;
+            };
+            /**
+             * Memory Limit Bytes
+             * @default null
+             */
+            memory_limit_bytes: number | null;
+            /**
+             * Peak Memory Bytes
+             * @default null
+             */
+            peak_memory_bytes: number | null;
+            /**
+             * Cpu Time S
+             * @default null
+             */
+            cpu_time_s: number | null;
+            /**
+             * Exit Code
+             * @default null
+             */
+            exit_code: number | null;
+            /**
+             * Signal
+             * @default null
+             */
+            signal: number | null;
+            /** Artifacts */
+            artifacts: components["schemas"]["File"][];
+            /** Warnings */
+            warnings: string[];
+        };
+        /**
+         * RunCell
+         * @description A cell that went into the run.
+         */
+        RunCell: {
+            /** Id */
+            id: string;
+            /** Index */
+            index: number;
+            /**
+             * Digest
+             * @description Digest of its text.
+             */
+            digest: string;
+            /**
+             * Reason
+             * @description Why it is part: 'defines x_train'.
+             */
+            reason: string;
+        };
+        /**
+         * RunFile
+         * @description One artifact of a run.
+         */
+        RunFile: {
+            /**
+             * Run Id
+             * @description 12 hexadecimal digits.
+             */
+            run_id: string;
+            /** Path */
+            path: string;
+        };
+        /**
+         * RunProblem
+         * @description Why a run did not succeed.
+         */
+        RunProblem: {
+            /**
+             * Kind
+             * @description exception, exit, memory_limit, out_of_memory, signal, stop, lost, store
+             */
+            kind: string;
+            /**
+             * Message
+             * @description One sentence.
+             */
+            message: string;
+            /**
+             * Hint
+             * @default null
+             */
+            hint: string | null;
+            /**
+             * Traceback
+             * @description The user's own frames only, with cell and line.
+             * @default null
+             */
+            traceback: string | null;
+            /**
+             * Cell Index
+             * @default null
+             */
+            cell_index: number | null;
+            /**
+             * Cell Id
+             * @default null
+             */
+            cell_id: string | null;
+            /**
+             * Line
+             * @default null
+             */
+            line: number | null;
+        };
+        /**
+         * RunRow
+         * @description A run in a list.
+         */
+        RunRow: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "starting" | "running" | "succeeded" | "failed" | "stopped" | "killed" | "lost";
+            /** Is Final */
+            is_final: boolean;
+            /**
+             * Created At
+             * @description UTC, ISO 8601.
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Started At
+             * @default null
+             */
+            started_at: string | null;
+            /**
+             * Ended At
+             * @default null
+             */
+            ended_at: string | null;
+            /**
+             * Duration S
+             * @default null
+             */
+            duration_s: number | null;
+            /** Params */
+            params: {
+                [key: string]: unknown;
+            };
+            /**
+             * Metrics
+             * @description The last value of each.
+             */
+            metrics: {
+                [key: string]: number | null;
+            };
+            /** @default null */
+            progress: components["schemas"]["Progress"] | null;
+            /** @default null */
+            problem: components["schemas"]["RunProblem"] | null;
+            /**
+             * @description The version that it stored.
+             * @default null
+             */
+            stored: components["schemas"]["StoredVersion"] | null;
+            /**
+             * @description The Spec that a proof exported.
+             * @default null
+             */
+            exported: components["schemas"]["SpecRef"] | null;
+            /** Tags */
+            tags: {
+                [key: string]: string;
+            };
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /**
+             * Notebook
+             * @default
+             */
+            notebook: string;
+            /**
+             * Purpose
+             * @default train
+             * @enum {string}
+             */
+            purpose: "train" | "proof";
+            /**
+             * Stopping
+             * @description A stop was asked for and is under way.
+             * @default false
+             */
+            stopping: boolean;
+        };
+        /**
+         * RunSource
+         * @description The code that a run ran.
+         */
+        RunSource: {
+            /** Run Id */
+            run_id: string;
+            /**
+             * Module
+             * @description The cells as one Python module.
+             */
+            module: string;
+            /**
+             * Cells
+             * @description id, index and source of each cell.
+             */
+            cells: {
+                [key: string]: unknown;
+            }[];
+        };
+        /**
+         * SemanticDiff
+         * @description What changed since the version before, by meaning.
+         */
+        SemanticDiff: {
+            /**
+             * Base Version
+             * @description null: this is the first version.
+             */
+            base_version: number | null;
+            /** Is Empty */
+            is_empty: boolean;
+            /** Architecture */
+            architecture: components["schemas"]["Change"][];
+            /** Parameters */
+            parameters: components["schemas"]["Change"][];
+            /** Data */
+            data: components["schemas"]["Change"][];
+            /** Environment */
+            environment: components["schemas"]["Change"][];
+            /** Files */
+            files: components["schemas"]["Change"][];
+            /** Code */
+            code: components["schemas"]["CodeChange"][];
+        };
+        /**
+         * Series
+         * @description One curve.
+         */
+        Series: {
+            /** Name */
+            name: string;
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "epoch" | "step";
+            /**
+             * X
+             * @description Epoch (from 1) or global step.
+             */
+            x: number[];
+            /**
+             * Y
+             * @description null stands for a value that is not a number.
+             */
+            y: (number | null)[];
+        };
+        /**
+         * ShowInfo
+         * @description No input.
+         */
+        ShowInfo: Record<string, never>;
+        /**
+         * Spec
+         * @description One version of an untrained model, in a list.
+         */
+        Spec: {
+            /** Name */
+            name: string;
+            /** Version */
+            version: number;
+            /** Digest */
+            digest: string;
+            /** Commit */
+            commit: string;
+            /** Created At */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /**
+             * Notebook
+             * @default
+             */
+            notebook: string;
+            /**
+             * Cell Count
+             * @default 0
+             */
+            cell_count: number;
+            /** Params */
+            params: {
+                [key: string]: unknown;
+            };
+            /**
+             * Proof
+             * @default none
+             * @enum {string}
+             */
+            proof: "none" | "passed";
+        };
+        /**
+         * SpecDetail
+         * @description One version of an untrained model, whole.
+         */
+        SpecDetail: {
+            /** Name */
+            name: string;
+            /** Version */
+            version: number;
+            /** Digest */
+            digest: string;
+            /** Commit */
+            commit: string;
+            /** Created At */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /**
+             * Notebook
+             * @default
+             */
+            notebook: string;
+            /**
+             * Cell Count
+             * @default 0
+             */
+            cell_count: number;
+            /** Params */
+            params: {
+                [key: string]: unknown;
+            };
+            /**
+             * Proof
+             * @default none
+             * @enum {string}
+             */
+            proof: "none" | "passed";
+            /** Module */
+            module: string;
+            /** Spec */
+            spec: {
+                [key: string]: unknown;
+            };
+            /** Files */
+            files: components["schemas"]["File"][];
+            diff: components["schemas"]["SemanticDiff"];
+        };
+        /**
+         * SpecRef
+         * @description The Spec that a version was trained from.
+         */
+        SpecRef: {
+            /** Digest */
+            digest: string;
+            /**
+             * Name
+             * @default null
+             */
+            name: string | null;
+            /**
+             * Version
+             * @default null
+             */
+            version: number | null;
+        };
+        /**
+         * StoredVersion
+         * @description The version that a run stored.
+         */
+        StoredVersion: {
+            /** Model */
+            model: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * SubmitRun
+         * @description Train: the target cell and the earlier cells that it needs, in a fresh process.
+         */
+        SubmitRun: {
+            /**
+             * Name
+             * @description The model that this trains.
+             */
+            name: string;
+            /**
+             * Cells
+             * @description Code cells of the notebook.
+             */
+            cells?: components["schemas"]["CodeCell"][];
+            /**
+             * Target
+             * @description Id of the cell to train; cells after it are not looked at.
+             */
+            target: string;
+            /**
+             * Notebook
+             * @description Path of the notebook, for lineage and for imports of files beside it.
+             * @default
+             */
+            notebook?: string;
+            /**
+             * Folder
+             * @description Working folder of the job. Empty: the notebook's folder.
+             * @default
+             */
+            folder?: string;
+            /**
+             * Params
+             * @description Values for top-level assignments of the cells.
+             */
+            params?: {
+                [key: string]: string | number | boolean | unknown[] | {
+                    [key: string]: unknown;
+                } | null;
+            };
+            /**
+             * Sent
+             * @description Variables sent along: name to the digest of the artifact.
+             */
+            sent?: {
+                [key: string]: string;
+            };
+            /**
+             * Model
+             * @description Variable that holds the trained model. Empty: the last one that was fitted.
+             * @default null
+             */
+            model?: string | null;
+            /**
+             * Keep
+             * @description Store the trained model as the next version of 'name'.
+             * @default true
+             */
+            keep?: boolean;
+            /**
+             * Memory Limit Bytes
+             * @description Resident memory at which the job is ended.
+             * @default null
+             */
+            memory_limit_bytes?: number | null;
+            /**
+             * Python
+             * @description Interpreter to run with. Empty: the one that answers.
+             * @default
+             */
+            python?: string;
+            /**
+             * Tags
+             * @description Labels of the run and of the version that it stores.
+             */
+            tags?: {
+                [key: string]: string;
+            };
+            /**
+             * Message
+             * @description Why this run, in a few words.
+             * @default
+             */
+            message?: string;
+            /**
+             * Retry Of
+             * @description The run that this repeats.
+             * @default null
+             */
+            retry_of?: string | null;
+        };
+        /**
+         * Version
+         * @description One version of a model, in a list.
+         */
+        Version: {
+            /** Model */
+            model: string;
+            /** Version */
+            version: number;
+            /**
+             * State
+             * @default active
+             * @enum {string}
+             */
+            state: "active" | "trashed" | "purged";
+            /**
+             * Created At
+             * @default
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @default
+             */
+            created_by: string;
+            /**
+             * Format
+             * @default
+             */
+            format: string;
+            /**
+             * Size Bytes
+             * @default 0
+             */
+            size_bytes: number;
+            /** Metrics */
+            metrics: {
+                [key: string]: number | null;
+            };
+            /** Params */
+            params: {
+                [key: string]: unknown;
+            };
+            /** Aliases */
+            aliases: string[];
+            /** Tags */
+            tags: {
+                [key: string]: string;
+            };
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /**
+             * Run Id
+             * @default null
+             */
+            run_id: string | null;
+            /** @default null */
+            spec: components["schemas"]["SpecRef"] | null;
+            /**
+             * Notebook
+             * @default
+             */
+            notebook: string;
+            /**
+             * Unsafe Reason
+             * @description Why loading runs code; null: it is safe.
+             * @default null
+             */
+            unsafe_reason: string | null;
+            /**
+             * Trashed At
+             * @default null
+             */
+            trashed_at: string | null;
+        };
+        /**
+         * VersionDetail
+         * @description One version, whole.
+         */
+        VersionDetail: {
+            /** Model */
+            model: string;
+            /** Version */
+            version: number;
+            /**
+             * State
+             * @default active
+             * @enum {string}
+             */
+            state: "active" | "trashed" | "purged";
+            /**
+             * Created At
+             * @default
+             */
+            created_at: string;
+            /**
+             * Created By
+             * @default
+             */
+            created_by: string;
+            /**
+             * Format
+             * @default
+             */
+            format: string;
+            /**
+             * Size Bytes
+             * @default 0
+             */
+            size_bytes: number;
+            /** Metrics */
+            metrics: {
+                [key: string]: number | null;
+            };
+            /** Params */
+            params: {
+                [key: string]: unknown;
+            };
+            /** Aliases */
+            aliases: string[];
+            /** Tags */
+            tags: {
+                [key: string]: string;
+            };
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /**
+             * Run Id
+             * @default null
+             */
+            run_id: string | null;
+            /** @default null */
+            spec: components["schemas"]["SpecRef"] | null;
+            /**
+             * Notebook
+             * @default
+             */
+            notebook: string;
+            /**
+             * Unsafe Reason
+             * @description Why loading runs code; null: it is safe.
+             * @default null
+             */
+            unsafe_reason: string | null;
+            /**
+             * Trashed At
+             * @default null
+             */
+            trashed_at: string | null;
+            /**
+             * Manifest Digest
+             * @default
+             */
+            manifest_digest: string;
+            /** Files */
+            files: components["schemas"]["File"][];
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+            /**
+             * Signature
+             * @default null
+             */
+            signature: {
+                [key: string]: unknown;
+            } | null;
+            /** Requirements */
+            requirements: string[];
+            /**
+             * Environment Digest
+             * @default
+             */
+            environment_digest: string;
+            /** Data */
+            data: components["schemas"]["DataUsed"][];
+            /** Lineage */
+            lineage: components["schemas"]["LineageStep"][];
+            /**
+             * Load Code
+             * @description Puts this version into a notebook.
+             * @default
+             */
+            load_code: string;
+        };
+        /**
+         * VersionFile
+         * @description One file of a version.
+         */
+        VersionFile: {
+            /**
+             * Model
+             * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+             */
+            model: string;
+            /** Version */
+            version: number;
+            /** Path */
+            path: string;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-  'system.info': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Info'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.list': {
-    parameters: {
-      query?: {
-        filter?: string;
-        sort?: string;
-        order?: 'asc' | 'desc';
-        limit?: number;
-        cursor?: string | null;
-        count?: boolean;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['PageOf_RunRow_'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.submit': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': {
-          /**
-           * Name
-           * @description The model that this trains.
-           */
-          name: string;
-          /**
-           * Cells
-           * @description Code cells of the notebook.
-           */
-          cells?: components['schemas']['CodeCell'][];
-          /**
-           * Target
-           * @description Id of the cell to train; cells after it are not looked at.
-           */
-          target: string;
-          /**
-           * Notebook
-           * @description Path of the notebook, for lineage and for imports of files beside it.
-           * @default
-           */
-          notebook?: string;
-          /**
-           * Folder
-           * @description Working folder of the job. Empty: the notebook's folder.
-           * @default
-           */
-          folder?: string;
-          /**
-           * Params
-           * @description Values for top-level assignments of the cells.
-           */
-          params?: {
-            [key: string]:
-              | string
-              | number
-              | boolean
-              | unknown[]
-              | {
-                  [key: string]: unknown;
-                }
-              | null;
-          };
-          /**
-           * Sent
-           * @description Variables sent along: name to the digest of the artifact.
-           */
-          sent?: {
-            [key: string]: string;
-          };
-          /**
-           * Model
-           * @description Variable that holds the trained model. Empty: the last one that was fitted.
-           * @default null
-           */
-          model?: string | null;
-          /**
-           * Keep
-           * @description Store the trained model as the next version of 'name'.
-           * @default true
-           */
-          keep?: boolean;
-          /**
-           * Memory Limit Bytes
-           * @description Resident memory at which the job is ended.
-           * @default null
-           */
-          memory_limit_bytes?: number | null;
-          /**
-           * Python
-           * @description Interpreter to run with. Empty: the one that answers.
-           * @default
-           */
-          python?: string;
-          /**
-           * Tags
-           * @description Labels of the run and of the version that it stores.
-           */
-          tags?: {
-            [key: string]: string;
-          };
-          /**
-           * Message
-           * @description Why this run, in a few words.
-           * @default
-           */
-          message?: string;
-          /**
-           * Retry Of
-           * @description The run that this repeats.
-           * @default null
-           */
-          retry_of?: string | null;
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Run'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.show': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Run'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.delete': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Done'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.annotate': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        'application/json': {
-          /**
-           * Tags
-           * @default null
-           */
-          tags?: {
-            [key: string]: string;
-          } | null;
-          /**
-           * Message
-           * @default null
-           */
-          message?: string | null;
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Run'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.stop': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        'application/json': Record<string, never>;
-      };
-    };
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Run'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.retry': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        'application/json': {
-          /**
-           * Params
-           * @description Other values for parameters of the Spec.
-           */
-          params?: {
-            [key: string]:
-              | string
-              | number
-              | boolean
-              | unknown[]
-              | {
-                  [key: string]: unknown;
-                }
-              | null;
-          };
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Run'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.curves': {
-    parameters: {
-      query?: {
-        points?: number;
-      };
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Curves'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.log': {
-    parameters: {
-      query?: {
-        after?: number;
-        limit?: number;
-        tail?: boolean;
-      };
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['LogChunk'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.source': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['RunSource'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.file': {
-    parameters: {
-      query: {
-        path: string;
-      };
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/octet-stream': string;
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.compare': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': {
-          /** Refs */
-          refs: string[];
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Comparison'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'train.prove': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': {
-          /**
-           * Name
-           * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-           */
-          name: string;
-          /**
-           * Cells
-           * @description Code cells of the notebook.
-           */
-          cells: components['schemas']['CodeCell'][];
-          /**
-           * Target
-           * @description Cell whose result is the model. Empty: the last one that builds or trains a model.
-           * @default null
-           */
-          target?: string | null;
-          /**
-           * Keep
-           * @description Exactly these cells, instead of what the data flow says.
-           * @default null
-           */
-          keep?: string[] | null;
-          /**
-           * Files
-           * @description Local files to include. Empty: those that the code imports.
-           * @default null
-           */
-          files?: string[] | null;
-          /**
-           * Notebook
-           * @description Path of the notebook.
-           * @default
-           */
-          notebook?: string;
-          /**
-           * Params
-           * @description New defaults of parameters.
-           */
-          params?: {
-            [key: string]:
-              | string
-              | number
-              | boolean
-              | unknown[]
-              | {
-                  [key: string]: unknown;
-                }
-              | null;
-          };
-          /**
-           * @description What the kernel knows; null: only the document.
-           * @default null
-           */
-          kernel?: components['schemas']['KernelState'] | null;
-          /**
-           * Message
-           * @description Why this version.
-           * @default
-           */
-          message?: string;
-          /**
-           * Document
-           * @description The notebook document, kept beside the code.
-           * @default null
-           */
-          document?: {
-            [key: string]: unknown;
-          } | null;
-          /**
-           * Expect
-           * @description Version that the plan was compared with; a newer one is a conflict.
-           * @default null
-           */
-          expect?: number | null;
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Run'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.list': {
-    parameters: {
-      query?: {
-        filter?: string;
-        sort?: string;
-        order?: 'asc' | 'desc';
-        limit?: number;
-        cursor?: string | null;
-        count?: boolean;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['PageOf_Model_'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.show': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        model: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Model'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.describe': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        model: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        'application/json': {
-          /**
-           * Description
-           * @default null
-           */
-          description?: string | null;
-          /**
-           * Tags
-           * @default null
-           */
-          tags?: {
-            [key: string]: string;
-          } | null;
-          /**
-           * Headline
-           * @description The metric that lists show.
-           * @default null
-           */
-          headline?: string | null;
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Model'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.versions': {
-    parameters: {
-      query?: {
-        filter?: string;
-        sort?: string;
-        order?: 'asc' | 'desc';
-        limit?: number;
-        cursor?: string | null;
-        count?: boolean;
-        state?: 'active' | 'trashed' | 'purged';
-      };
-      header?: never;
-      path: {
-        model: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['PageOf_Version_'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.resolve': {
-    parameters: {
-      query?: {
-        ref?: string;
-      };
-      header?: never;
-      path: {
-        model: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['VersionDetail'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.version': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        model: string;
-        version: number;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['VersionDetail'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.delete': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        model: string;
-        version: number;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Version'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.annotate': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        model: string;
-        version: number;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        'application/json': {
-          /**
-           * Description
-           * @default null
-           */
-          description?: string | null;
-          /**
-           * Tags
-           * @default null
-           */
-          tags?: {
-            [key: string]: string;
-          } | null;
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['VersionDetail'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.promote': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        model: string;
-        alias: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': {
-          /** Version */
-          version: number;
-          /**
-           * Expect
-           * @description Only if the alias points here now; null: whatever it points at.
-           * @default null
-           */
-          expect?: number | null;
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Model'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.unalias': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        model: string;
-        alias: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Model'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.restore': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        model: string;
-        version: number;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        'application/json': Record<string, never>;
-      };
-    };
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Version'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.purge': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        'application/json': {
-          /**
-           * Model
-           * @description Only this model. Empty: all.
-           * @default null
-           */
-          model?: string | null;
-          /**
-           * Versions
-           * @description Only these versions.
-           * @default null
-           */
-          versions?: number[] | null;
-          /**
-           * Dry Run
-           * @description Say what would be freed, free nothing.
-           * @default false
-           */
-          dry_run?: boolean;
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Purged'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.fsck': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        'application/json': {
-          /**
-           * Model
-           * @description Only this model. Empty: all.
-           * @default null
-           */
-          model?: string | null;
-          /**
-           * Read
-           * @description Read and hash every file, not only look whether it is there.
-           * @default true
-           */
-          read?: boolean;
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['FsckReport'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.history': {
-    parameters: {
-      query?: {
-        metric?: string;
-        limit?: number;
-      };
-      header?: never;
-      path: {
-        model: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['History'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.file': {
-    parameters: {
-      query: {
-        path: string;
-      };
-      header?: never;
-      path: {
-        model: string;
-        version: number;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/octet-stream': string;
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.download': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        model: string;
-        version: number;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/octet-stream': string;
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.plan-export': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': {
-          /**
-           * Name
-           * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-           */
-          name: string;
-          /**
-           * Cells
-           * @description Code cells of the notebook.
-           */
-          cells: components['schemas']['CodeCell'][];
-          /**
-           * Target
-           * @description Cell whose result is the model. Empty: the last one that builds or trains a model.
-           * @default null
-           */
-          target?: string | null;
-          /**
-           * Keep
-           * @description Exactly these cells, instead of what the data flow says.
-           * @default null
-           */
-          keep?: string[] | null;
-          /**
-           * Files
-           * @description Local files to include. Empty: those that the code imports.
-           * @default null
-           */
-          files?: string[] | null;
-          /**
-           * Notebook
-           * @description Path of the notebook.
-           * @default
-           */
-          notebook?: string;
-          /**
-           * Params
-           * @description New defaults of parameters.
-           */
-          params?: {
-            [key: string]:
-              | string
-              | number
-              | boolean
-              | unknown[]
-              | {
-                  [key: string]: unknown;
-                }
-              | null;
-          };
-          /**
-           * @description What the kernel knows; null: only the document.
-           * @default null
-           */
-          kernel?: components['schemas']['KernelState'] | null;
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ExportPlan'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.specs': {
-    parameters: {
-      query?: {
-        filter?: string;
-        sort?: string;
-        order?: 'asc' | 'desc';
-        limit?: number;
-        cursor?: string | null;
-        count?: boolean;
-        name?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['PageOf_Spec_'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.export': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        'application/json': {
-          /**
-           * Name
-           * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
-           */
-          name: string;
-          /**
-           * Cells
-           * @description Code cells of the notebook.
-           */
-          cells: components['schemas']['CodeCell'][];
-          /**
-           * Target
-           * @description Cell whose result is the model. Empty: the last one that builds or trains a model.
-           * @default null
-           */
-          target?: string | null;
-          /**
-           * Keep
-           * @description Exactly these cells, instead of what the data flow says.
-           * @default null
-           */
-          keep?: string[] | null;
-          /**
-           * Files
-           * @description Local files to include. Empty: those that the code imports.
-           * @default null
-           */
-          files?: string[] | null;
-          /**
-           * Notebook
-           * @description Path of the notebook.
-           * @default
-           */
-          notebook?: string;
-          /**
-           * Params
-           * @description New defaults of parameters.
-           */
-          params?: {
-            [key: string]:
-              | string
-              | number
-              | boolean
-              | unknown[]
-              | {
-                  [key: string]: unknown;
-                }
-              | null;
-          };
-          /**
-           * @description What the kernel knows; null: only the document.
-           * @default null
-           */
-          kernel?: components['schemas']['KernelState'] | null;
-          /**
-           * Message
-           * @description Why this version.
-           * @default
-           */
-          message?: string;
-          /**
-           * Document
-           * @description The notebook document, kept beside the code.
-           * @default null
-           */
-          document?: {
-            [key: string]: unknown;
-          } | null;
-          /**
-           * Expect
-           * @description Version that the plan was compared with; a newer one is a conflict.
-           * @default null
-           */
-          expect?: number | null;
-        };
-      };
-    };
-    responses: {
-      /** @description Done. */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Spec'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
-  'model.spec': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        name: string;
-        version: number;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Done. */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['SpecDetail'];
-        };
-      };
-      /** @description An error. */
-      default: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ErrorBody'];
-        };
-      };
-    };
-  };
+    "system.info": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Info"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.list": {
+        parameters: {
+            query?: {
+                filter?: string;
+                sort?: string;
+                order?: "asc" | "desc";
+                limit?: number;
+                cursor?: string | null;
+                count?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_RunRow_"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.submit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Name
+                     * @description The model that this trains.
+                     */
+                    name: string;
+                    /**
+                     * Cells
+                     * @description Code cells of the notebook.
+                     */
+                    cells?: components["schemas"]["CodeCell"][];
+                    /**
+                     * Target
+                     * @description Id of the cell to train; cells after it are not looked at.
+                     */
+                    target: string;
+                    /**
+                     * Notebook
+                     * @description Path of the notebook, for lineage and for imports of files beside it.
+                     * @default
+                     */
+                    notebook?: string;
+                    /**
+                     * Folder
+                     * @description Working folder of the job. Empty: the notebook's folder.
+                     * @default
+                     */
+                    folder?: string;
+                    /**
+                     * Params
+                     * @description Values for top-level assignments of the cells.
+                     */
+                    params?: {
+                        [key: string]: string | number | boolean | unknown[] | {
+                            [key: string]: unknown;
+                        } | null;
+                    };
+                    /**
+                     * Sent
+                     * @description Variables sent along: name to the digest of the artifact.
+                     */
+                    sent?: {
+                        [key: string]: string;
+                    };
+                    /**
+                     * Model
+                     * @description Variable that holds the trained model. Empty: the last one that was fitted.
+                     * @default null
+                     */
+                    model?: string | null;
+                    /**
+                     * Keep
+                     * @description Store the trained model as the next version of 'name'.
+                     * @default true
+                     */
+                    keep?: boolean;
+                    /**
+                     * Memory Limit Bytes
+                     * @description Resident memory at which the job is ended.
+                     * @default null
+                     */
+                    memory_limit_bytes?: number | null;
+                    /**
+                     * Python
+                     * @description Interpreter to run with. Empty: the one that answers.
+                     * @default
+                     */
+                    python?: string;
+                    /**
+                     * Tags
+                     * @description Labels of the run and of the version that it stores.
+                     */
+                    tags?: {
+                        [key: string]: string;
+                    };
+                    /**
+                     * Message
+                     * @description Why this run, in a few words.
+                     * @default
+                     */
+                    message?: string;
+                    /**
+                     * Retry Of
+                     * @description The run that this repeats.
+                     * @default null
+                     */
+                    retry_of?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.annotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Tags
+                     * @default null
+                     */
+                    tags?: {
+                        [key: string]: string;
+                    } | null;
+                    /**
+                     * Message
+                     * @default null
+                     */
+                    message?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Params
+                     * @description Other values for parameters of the Spec.
+                     */
+                    params?: {
+                        [key: string]: string | number | boolean | unknown[] | {
+                            [key: string]: unknown;
+                        } | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.curves": {
+        parameters: {
+            query?: {
+                points?: number;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Curves"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.log": {
+        parameters: {
+            query?: {
+                after?: number;
+                limit?: number;
+                tail?: boolean;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogChunk"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunSource"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.file": {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** Refs */
+                    refs: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "train.prove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Name
+                     * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+                     */
+                    name: string;
+                    /**
+                     * Cells
+                     * @description Code cells of the notebook.
+                     */
+                    cells: components["schemas"]["CodeCell"][];
+                    /**
+                     * Target
+                     * @description Cell whose result is the model. Empty: the last one that builds or trains a model.
+                     * @default null
+                     */
+                    target?: string | null;
+                    /**
+                     * Keep
+                     * @description Exactly these cells, instead of what the data flow says.
+                     * @default null
+                     */
+                    keep?: string[] | null;
+                    /**
+                     * Files
+                     * @description Local files to include. Empty: those that the code imports.
+                     * @default null
+                     */
+                    files?: string[] | null;
+                    /**
+                     * Notebook
+                     * @description Path of the notebook.
+                     * @default
+                     */
+                    notebook?: string;
+                    /**
+                     * Params
+                     * @description New defaults of parameters.
+                     */
+                    params?: {
+                        [key: string]: string | number | boolean | unknown[] | {
+                            [key: string]: unknown;
+                        } | null;
+                    };
+                    /**
+                     * @description What the kernel knows; null: only the document.
+                     * @default null
+                     */
+                    kernel?: components["schemas"]["KernelState"] | null;
+                    /**
+                     * Message
+                     * @description Why this version.
+                     * @default
+                     */
+                    message?: string;
+                    /**
+                     * Document
+                     * @description The notebook document, kept beside the code.
+                     * @default null
+                     */
+                    document?: {
+                        [key: string]: unknown;
+                    } | null;
+                    /**
+                     * Expect
+                     * @description Version that the plan was compared with; a newer one is a conflict.
+                     * @default null
+                     */
+                    expect?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.list": {
+        parameters: {
+            query?: {
+                filter?: string;
+                sort?: string;
+                order?: "asc" | "desc";
+                limit?: number;
+                cursor?: string | null;
+                count?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_Model_"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.describe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Description
+                     * @default null
+                     */
+                    description?: string | null;
+                    /**
+                     * Tags
+                     * @default null
+                     */
+                    tags?: {
+                        [key: string]: string;
+                    } | null;
+                    /**
+                     * Headline
+                     * @description The metric that lists show.
+                     * @default null
+                     */
+                    headline?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.versions": {
+        parameters: {
+            query?: {
+                filter?: string;
+                sort?: string;
+                order?: "asc" | "desc";
+                limit?: number;
+                cursor?: string | null;
+                count?: boolean;
+                state?: "active" | "trashed" | "purged";
+            };
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_Version_"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.resolve": {
+        parameters: {
+            query?: {
+                ref?: string;
+            };
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDetail"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDetail"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Version"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.annotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Description
+                     * @default null
+                     */
+                    description?: string | null;
+                    /**
+                     * Tags
+                     * @default null
+                     */
+                    tags?: {
+                        [key: string]: string;
+                    } | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDetail"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** Version */
+                    version: number;
+                    /**
+                     * Expect
+                     * @description Only if the alias points here now; null: whatever it points at.
+                     * @default null
+                     */
+                    expect?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.unalias": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Version"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Model
+                     * @description Only this model. Empty: all.
+                     * @default null
+                     */
+                    model?: string | null;
+                    /**
+                     * Versions
+                     * @description Only these versions.
+                     * @default null
+                     */
+                    versions?: number[] | null;
+                    /**
+                     * Dry Run
+                     * @description Say what would be freed, free nothing.
+                     * @default false
+                     */
+                    dry_run?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purged"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.fsck": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Model
+                     * @description Only this model. Empty: all.
+                     * @default null
+                     */
+                    model?: string | null;
+                    /**
+                     * Read
+                     * @description Read and hash every file, not only look whether it is there.
+                     * @default true
+                     */
+                    read?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FsckReport"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.history": {
+        parameters: {
+            query?: {
+                metric?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.file": {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path: {
+                model: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.plan-export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Name
+                     * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+                     */
+                    name: string;
+                    /**
+                     * Cells
+                     * @description Code cells of the notebook.
+                     */
+                    cells: components["schemas"]["CodeCell"][];
+                    /**
+                     * Target
+                     * @description Cell whose result is the model. Empty: the last one that builds or trains a model.
+                     * @default null
+                     */
+                    target?: string | null;
+                    /**
+                     * Keep
+                     * @description Exactly these cells, instead of what the data flow says.
+                     * @default null
+                     */
+                    keep?: string[] | null;
+                    /**
+                     * Files
+                     * @description Local files to include. Empty: those that the code imports.
+                     * @default null
+                     */
+                    files?: string[] | null;
+                    /**
+                     * Notebook
+                     * @description Path of the notebook.
+                     * @default
+                     */
+                    notebook?: string;
+                    /**
+                     * Params
+                     * @description New defaults of parameters.
+                     */
+                    params?: {
+                        [key: string]: string | number | boolean | unknown[] | {
+                            [key: string]: unknown;
+                        } | null;
+                    };
+                    /**
+                     * @description What the kernel knows; null: only the document.
+                     * @default null
+                     */
+                    kernel?: components["schemas"]["KernelState"] | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportPlan"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.specs": {
+        parameters: {
+            query?: {
+                filter?: string;
+                sort?: string;
+                order?: "asc" | "desc";
+                limit?: number;
+                cursor?: string | null;
+                count?: boolean;
+                name?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOf_Spec_"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Name
+                     * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
+                     */
+                    name: string;
+                    /**
+                     * Cells
+                     * @description Code cells of the notebook.
+                     */
+                    cells: components["schemas"]["CodeCell"][];
+                    /**
+                     * Target
+                     * @description Cell whose result is the model. Empty: the last one that builds or trains a model.
+                     * @default null
+                     */
+                    target?: string | null;
+                    /**
+                     * Keep
+                     * @description Exactly these cells, instead of what the data flow says.
+                     * @default null
+                     */
+                    keep?: string[] | null;
+                    /**
+                     * Files
+                     * @description Local files to include. Empty: those that the code imports.
+                     * @default null
+                     */
+                    files?: string[] | null;
+                    /**
+                     * Notebook
+                     * @description Path of the notebook.
+                     * @default
+                     */
+                    notebook?: string;
+                    /**
+                     * Params
+                     * @description New defaults of parameters.
+                     */
+                    params?: {
+                        [key: string]: string | number | boolean | unknown[] | {
+                            [key: string]: unknown;
+                        } | null;
+                    };
+                    /**
+                     * @description What the kernel knows; null: only the document.
+                     * @default null
+                     */
+                    kernel?: components["schemas"]["KernelState"] | null;
+                    /**
+                     * Message
+                     * @description Why this version.
+                     * @default
+                     */
+                    message?: string;
+                    /**
+                     * Document
+                     * @description The notebook document, kept beside the code.
+                     * @default null
+                     */
+                    document?: {
+                        [key: string]: unknown;
+                    } | null;
+                    /**
+                     * Expect
+                     * @description Version that the plan was compared with; a newer one is a conflict.
+                     * @default null
+                     */
+                    expect?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Spec"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    "model.spec": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpecDetail"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
 }

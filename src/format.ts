@@ -1,12 +1,5 @@
 /** Numbers with their units, as everywhere in the suite. */
 
-const AGE_STEPS: [number, string][] = [
-  [60, 's'],
-  [3600, 'min'],
-  [86_400, 'h'],
-  [86_400 * 14, 'd']
-];
-
 /** "18 min ago", "just now", or the date when it is long ago. */
 export function age(iso: string | null | undefined, now: number = Date.now()): string {
   if (!iso) {
@@ -19,12 +12,17 @@ export function age(iso: string | null | undefined, now: number = Date.now()): s
   if (seconds < 5) {
     return 'just now';
   }
-  let unit = 1;
-  for (const [limit, name] of AGE_STEPS) {
-    if (seconds < limit) {
-      return `${Math.floor(seconds / unit)} ${name} ago`;
-    }
-    unit = limit === 86_400 * 14 ? unit : limit;
+  if (seconds < 60) {
+    return `${Math.floor(seconds)} s ago`;
+  }
+  if (seconds < 3600) {
+    return `${Math.floor(seconds / 60)} min ago`;
+  }
+  if (seconds < 86_400) {
+    return `${Math.floor(seconds / 3600)} h ago`;
+  }
+  if (seconds < 14 * 86_400) {
+    return `${Math.floor(seconds / 86_400)} d ago`;
   }
   return new Date(iso).toLocaleDateString();
 }
@@ -76,7 +74,10 @@ export function value(value: unknown): string {
     }
     const size = Math.abs(value);
     if (size !== 0 && (size < 1e-3 || size >= 1e6)) {
-      return value.toExponential(2).replace(/\.?0+e/, 'e').replace('e+', 'e');
+      return value
+        .toExponential(2)
+        .replace(/\.?0+e/, 'e')
+        .replace('e+', 'e');
     }
     return String(Number(value.toPrecision(4)));
   }
@@ -94,7 +95,9 @@ export function pairs(values: { [name: string]: unknown } | null | undefined, mo
 }
 
 /** The metric that a list shows: validation accuracy before losses. */
-export function headline(metrics: { [name: string]: number | null } | null | undefined): [string, number | null] | null {
+export function headline(
+  metrics: { [name: string]: number | null } | null | undefined
+): [string, number | null] | null {
   const names = Object.keys(metrics ?? {});
   const order = ['val_accuracy', 'val_auc', 'accuracy', 'auc', 'f1', 'r2', 'val_loss', 'loss'];
   const name = order.find(candidate => names.includes(candidate)) ?? names.find(n => n !== 'learning_rate');

@@ -1,0 +1,43 @@
+import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import type { LabIcon } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
+import type * as React from 'react';
+
+/** A main-area page that knows whether it is seen, so that nothing is read for a hidden tab. */
+export class Page extends ReactWidget {
+  constructor(private readonly draw: (visible: boolean) => React.ReactElement) {
+    super();
+    this.addClass('jp-Dsp-pageHost');
+  }
+
+  protected override onAfterShow(msg: Message): void {
+    super.onAfterShow(msg);
+    this.update();
+  }
+
+  protected override onAfterHide(msg: Message): void {
+    super.onAfterHide(msg);
+    this.update();
+  }
+
+  protected override render(): React.ReactElement {
+    return this.draw(this.isVisible);
+  }
+}
+
+export function makePage(options: {
+  id: string;
+  title: string;
+  caption: string;
+  icon: LabIcon;
+  draw: (visible: boolean) => React.ReactElement;
+}): MainAreaWidget<Page> {
+  const page = new MainAreaWidget({ content: new Page(options.draw) });
+  page.id = options.id;
+  page.title.label = options.title;
+  page.title.caption = options.caption;
+  page.title.icon = options.icon;
+  page.title.closable = true;
+  page.toolbar.hide();
+  return page;
+}

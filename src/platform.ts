@@ -1,0 +1,49 @@
+import type { ServiceManager } from '@jupyterlab/services';
+import { Signal } from '@lumino/signaling';
+import { Client } from './client';
+import type { IDsp, RecordChanged } from './tokens';
+
+/** Ends the id of the event schema; what comes before is the server's business. */
+const CHANGED = 'record-changed/v1';
+
+/** The one holder of client and change stream. */
+export class Dsp implements IDsp {
+  constructor(services: ServiceManager.IManager) {
+    this.client = new Client(services.serverSettings);
+    services.events.stream.connect((_, event) => {
+      if (String(event.schema_id).endsWith(CHANGED)) {
+        this._changed.emit(event as unknown as RecordChanged);
+      }
+    });
+    services.connectionFailure.connect(() => {
+      this._lost = true;
+    });
+    // the event socket reconnects by itself; what happened meanwhile was not told, so views read again
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) {
+        this._reconnected.emit();
+      }
+    });
+    window.addEventListener('online', () => this._reconnected.emit());
+    window.addEventListener('focus', () => {
+      if (this._lost) {
+        this._lost = false;
+        this._reconnected.emit();
+      }
+    });
+  }
+
+  readonly client: Client;
+
+  get changed(): Signal<IDsp, RecordChanged> {
+    return this._changed;
+  }
+
+  get reconnected(): Signal<IDsp, void> {
+    return this._reconnected;
+  }
+
+  private readonly _changed = new Signal<IDsp, RecordChanged>(this);
+  private readonly _reconnected = new Signal<IDsp, void>(this);
+  private _lost = false;
+}
