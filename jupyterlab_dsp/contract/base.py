@@ -41,11 +41,11 @@ Tags = Annotated[
         Annotated[str, StringConstraints(min_length=1, max_length=100)],
         Annotated[str, StringConstraints(max_length=500)],
     ],
-    Field(max_length=100),
+    Field(max_length=100, description="Labels: name to value."),
 ]
 #: numbers stay below 2**53, so that a browser reads them exactly
 Offset = Annotated[int, Field(ge=0, le=2**53)]
-VersionNumber = Annotated[int, Field(ge=1, le=2**31)]
+VersionNumber = Annotated[int, Field(ge=1, le=2**31, description="Number of a version, from 1.")]
 
 
 class Request(BaseModel):
@@ -66,9 +66,7 @@ class Request(BaseModel):
 class Shape(BaseModel):
     """Output of an operation, or a stored record: an older process can read a newer one."""
 
-    model_config = ConfigDict(
-        extra="ignore", json_schema_serialization_defaults_required=True, ser_json_inf_nan="null"
-    )
+    model_config = ConfigDict(extra="ignore", json_schema_serialization_defaults_required=True, ser_json_inf_nan="null")
 
 
 class ErrorBody(Shape):

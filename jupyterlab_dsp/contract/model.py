@@ -127,8 +127,8 @@ class ResolveVersion(OneModel):
 class DescribeModel(OneModel):
     """Change what people write on a model; a field left out stays."""
 
-    description: ShortText | None = None
-    tags: Tags | None = None
+    description: ShortText | None = Field(default=None, description="What people read beside it.")
+    tags: Tags | None = Field(default=None, description="Labels, all of them anew: name to value.")
     headline: Annotated[str, StringConstraints(max_length=200)] | None = Field(
         default=None, description="The metric that lists show."
     )
@@ -137,8 +137,8 @@ class DescribeModel(OneModel):
 class AnnotateVersion(OneVersion):
     """Change what people write on a version; a field left out stays."""
 
-    description: ShortText | None = None
-    tags: Tags | None = None
+    description: ShortText | None = Field(default=None, description="What people read beside it.")
+    tags: Tags | None = Field(default=None, description="Labels, all of them anew: name to value.")
 
 
 class Promote(OneModel):
@@ -204,7 +204,9 @@ class FsckReport(Shape):
 class VersionFile(OneVersion):
     """One file of a version."""
 
-    path: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    path: Annotated[str, StringConstraints(min_length=1, max_length=4096)] = Field(
+        description="Path of the file, as the version lists it."
+    )
 
 
 class ReadHistory(OneModel):

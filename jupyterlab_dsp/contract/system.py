@@ -32,11 +32,11 @@ class Info(Shape):
 class RecordChanged(Shape):
     """Event: a run, model, version or Spec changed; whoever shows it reads it again."""
 
-    area: Literal["train", "model"]
+    area: Literal["train", "model"] = Field(description="Whose record it is.")
     kind: str = Field(description="run, model, version or spec")
     scope: str = Field(description="The model of a version, the name of a Spec; else empty.")
     key: str = Field(description="Id of the run, name of the model, number as 10 digits; empty: many of this scope.")
-    deleted: bool = False
+    deleted: bool = Field(default=False, description="It is gone.")
 
 
 class ShowInfo(Request):

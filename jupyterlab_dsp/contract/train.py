@@ -177,8 +177,8 @@ class RetryRun(OneRun):
 class AnnotateRun(OneRun):
     """Change what people write on a run; a field left out stays."""
 
-    tags: Tags | None = None
-    message: ShortText | None = None
+    tags: Tags | None = Field(default=None, description="Labels, all of them anew: name to value.")
+    message: ShortText | None = Field(default=None, description="Why this run, in a few words.")
 
 
 class ReadLog(OneRun):
@@ -228,7 +228,9 @@ class Curves(Shape):
 class RunFile(OneRun):
     """One artifact of a run."""
 
-    path: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    path: Annotated[str, StringConstraints(min_length=1, max_length=4096)] = Field(
+        description="Path of the artifact, as the run lists it."
+    )
 
 
 class RunSource(Shape):
@@ -242,7 +244,9 @@ class RunSource(Shape):
 class Compare(Request):
     """2 to 10 things: versions ("digits@3", "digits@production") or runs (their ids)."""
 
-    refs: list[Annotated[str, StringConstraints(min_length=1, max_length=250)]] = Field(min_length=2, max_length=10)
+    refs: list[Annotated[str, StringConstraints(min_length=1, max_length=250)]] = Field(
+        min_length=2, max_length=10, description="What is compared; differences are to the first."
+    )
 
 
 class ComparedItem(Shape):
