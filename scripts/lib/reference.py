@@ -19,6 +19,19 @@ from jupyterlab_dsp.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 NOTE = "<!-- Made by scripts/generate: change the code, not this page. -->\n"
 
+#: why an operation has no command of its own
+WITHOUT_COMMAND = {
+    "train.submit": "needs the cells of a notebook: `%%dsp train`",
+    "train.curves": "for plots; `dsp train show` prints the last values",
+    "train.file": "answers with bytes; `dsp.load` and the panel use it",
+    "train.prove": "needs the cells of a notebook: `%dsp export --prove`",
+    "model.resolve": "what `model@ref` in other commands does",
+    "model.file": "answers with bytes",
+    "model.download": "answers with bytes; `dsp.load` loads the model itself",
+    "model.plan-export": "the first half of `%dsp export`",
+    "model.export": "needs the cells of a notebook: `%dsp export`",
+}
+
 
 def pages() -> dict[str, str]:
     """Path below the root to the text of the page."""
@@ -100,7 +113,7 @@ def _operation(operation: Operation) -> Iterator[str]:
     yield f"### {operation.id}\n"
     answer = "bytes" if operation.is_binary else f"`{operation.response.__name__}`"
     yield f"`{operation.method} {operation.path}`: {operation.summary}\n"
-    command = f"`{usage(operation, operation.cli)}`" if operation.cli else "not on the command line as such"
+    command = f"`{usage(operation, operation.cli)}`" if operation.cli else "none, it " + WITHOUT_COMMAND[operation.id]
     yield f"Needs the permission `{operation.permission}`. Answers {operation.status} with {answer}. CLI: {command}.\n"
     if operation.request.model_fields:
         yield fields_table(operation.request) + "\n"

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REGISTRY = re.compile(
     r"https?://(?!localhost|127\.)[^\s\"')]*(npm|yarn|pypi|simple|registry)[^\s\"')]*\.(tgz|whl|tar\.gz)"
 )
-MACHINE_PATH = re.compile(r"(?<![\w.])/(work|farm|home/\w+|root|Users/\w+)/(?!\.)\w+")
+MACHINE_PATH = re.compile(re.escape(f"{ROOT}/"))
 
 
 def tracked(*patterns: str) -> list[Path]:
