@@ -52,9 +52,9 @@ frontend_install() {
 }
 
 frontend_build() {
-  local digest log stamp="$root/jupyterlab_dsp/labextension/.dsp-built" mode="${DSP_FRONTEND_MODE:-production}"
+  local digest log stamp="$root/lib/.dsp-built" mode="${DSP_FRONTEND_MODE:-production}"
   digest="$mode $(frontend_digest package.json yarn.lock tsconfig.json src style schema install.json)"
-  if [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ]; then
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ] && [ -f "$root/jupyterlab_dsp/labextension/package.json" ]; then
     return
   fi
   say "Building the front end"
