@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,10 +14,10 @@ from ..contract.model import Version
 from ..errors import UnsafeFormat
 from ..paths import Paths
 from ..records import Record
+from .environment import capture_environment
 from .formats import choose_format, get_format
 from .manifest import check_path, files_of
 from .plugin import Store
-from .requirements import requirements_of
 from .writing import VersionWriter
 
 
@@ -28,9 +29,15 @@ def save_object(
     with _scratch(paths) as folder:
         saved = chosen.save(obj, folder)
         requirements = described.pop("requirements", None)
+        environment = None
         if requirements is None:
-            requirements = requirements_of(saved.modules)
-        return writer.add(model, saved, format=chosen.name, requirements=requirements, **described)
+            captured = capture_environment(saved.modules)
+            requirements = [f"{name}=={version}" for name, version in captured["packages"].items()]
+            # equal environments are equal bytes, so the lock of 300 packages is stored once
+            environment = json.dumps(captured, sort_keys=True).encode()
+        return writer.add(
+            model, saved, format=chosen.name, requirements=requirements, environment=environment, **described
+        )
 
 
 def load_object(store: Store, paths: Paths, record: Record, content: dict[str, Any], *, allow_unsafe: bool) -> object:
