@@ -470,6 +470,7 @@ export interface components {
             run_id: string;
             /**
              * Tags
+             * @description Labels, all of them anew: name to value.
              * @default null
              */
             tags?: {
@@ -477,6 +478,7 @@ export interface components {
             } | null;
             /**
              * Message
+             * @description Why this run, in a few words.
              * @default null
              */
             message?: string | null;
@@ -491,15 +493,20 @@ export interface components {
              * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
              */
             model: string;
-            /** Version */
+            /**
+             * Version
+             * @description Number of a version, from 1.
+             */
             version: number;
             /**
              * Description
+             * @description What people read beside it.
              * @default null
              */
             description?: string | null;
             /**
              * Tags
+             * @description Labels, all of them anew: name to value.
              * @default null
              */
             tags?: {
@@ -604,7 +611,10 @@ export interface components {
          * @description 2 to 10 things: versions ("digits@3", "digits@production") or runs (their ids).
          */
         Compare: {
-            /** Refs */
+            /**
+             * Refs
+             * @description What is compared; differences are to the first.
+             */
             refs: string[];
         };
         /**
@@ -779,11 +789,13 @@ export interface components {
             model: string;
             /**
              * Description
+             * @description What people read beside it.
              * @default null
              */
             description?: string | null;
             /**
              * Tags
+             * @description Labels, all of them anew: name to value.
              * @default null
              */
             tags?: {
@@ -1488,7 +1500,10 @@ export interface components {
              * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
              */
             name: string;
-            /** Version */
+            /**
+             * Version
+             * @description Number of a version, from 1.
+             */
             version: number;
         };
         /**
@@ -1501,7 +1516,10 @@ export interface components {
              * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
              */
             model: string;
-            /** Version */
+            /**
+             * Version
+             * @description Number of a version, from 1.
+             */
             version: number;
         };
         /** PageOf[Model] */
@@ -1731,7 +1749,10 @@ export interface components {
              * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
              */
             alias: string;
-            /** Version */
+            /**
+             * Version
+             * @description Number of a version, from 1.
+             */
             version: number;
             /**
              * Expect
@@ -1931,6 +1952,7 @@ export interface components {
         RecordChanged: {
             /**
              * Area
+             * @description Whose record it is.
              * @enum {string}
              */
             area: "train" | "model";
@@ -1951,6 +1973,7 @@ export interface components {
             key: string;
             /**
              * Deleted
+             * @description It is gone.
              * @default false
              */
             deleted: boolean;
@@ -2208,7 +2231,10 @@ export interface components {
              * @description 12 hexadecimal digits.
              */
             run_id: string;
-            /** Path */
+            /**
+             * Path
+             * @description Path of the artifact, as the run lists it.
+             */
             path: string;
         };
         /**
@@ -2842,9 +2868,15 @@ export interface components {
              * @description Letters, digits, '.', '_' and '-', at most 100, starting with a letter or digit.
              */
             model: string;
-            /** Version */
+            /**
+             * Version
+             * @description Number of a version, from 1.
+             */
             version: number;
-            /** Path */
+            /**
+             * Path
+             * @description Path of the file, as the version lists it.
+             */
             path: string;
         };
     };
@@ -3117,6 +3149,7 @@ export interface operations {
                 "application/json": {
                     /**
                      * Tags
+                     * @description Labels, all of them anew: name to value.
                      * @default null
                      */
                     tags?: {
@@ -3124,6 +3157,7 @@ export interface operations {
                     } | null;
                     /**
                      * Message
+                     * @description Why this run, in a few words.
                      * @default null
                      */
                     message?: string | null;
@@ -3373,7 +3407,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** Refs */
+                    /**
+                     * Refs
+                     * @description What is compared; differences are to the first.
+                     */
                     refs: string[];
                 };
             };
@@ -3582,11 +3619,13 @@ export interface operations {
                 "application/json": {
                     /**
                      * Description
+                     * @description What people read beside it.
                      * @default null
                      */
                     description?: string | null;
                     /**
                      * Tags
+                     * @description Labels, all of them anew: name to value.
                      * @default null
                      */
                     tags?: {
@@ -3773,11 +3812,13 @@ export interface operations {
                 "application/json": {
                     /**
                      * Description
+                     * @description What people read beside it.
                      * @default null
                      */
                     description?: string | null;
                     /**
                      * Tags
+                     * @description Labels, all of them anew: name to value.
                      * @default null
                      */
                     tags?: {
@@ -3820,7 +3861,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** Version */
+                    /**
+                     * Version
+                     * @description Number of a version, from 1.
+                     */
                     version: number;
                     /**
                      * Expect

@@ -9,6 +9,10 @@ from ..errors import DspError, ExtraMissing, InvalidInput
 from .plugin import Format
 
 
+#: the format that fits any object, and is used only when somebody asks to store it
+LAST_RESORT = "pickle"
+
+
 class NoOptions(BaseModel):
     """Configuration of a format that has nothing to configure."""
 
@@ -37,6 +41,25 @@ def choose_format(obj: object) -> Format:
         hint=f"Formats here: {', '.join(plugins.names('formats'))}.",
         field="model",
     )
+
+
+def format_of_live_model(obj: object) -> str | None:
+    """Name of the format of a *fitted* model, or None for any other object; what a pickle would fit is no model.
+
+    Imports nothing that is not imported already, so that looking at every name of a kernel costs nothing.
+    """
+    if isinstance(obj, type) or not hasattr(obj, "__dict__"):
+        return None
+    try:
+        found = choose_format(obj).name
+    except InvalidInput:
+        return None
+    if found == LAST_RESORT:
+        return None
+    # scikit-learn's own convention, checked by its check_is_fitted: fitted attributes end in "_"
+    if found == "sklearn" and not any(name.endswith("_") and not name.startswith("_") for name in vars(obj)):
+        return None
+    return found
 
 
 def class_name(obj: object) -> str:

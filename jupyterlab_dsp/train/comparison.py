@@ -154,8 +154,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _data(entries: list[Any]) -> dict[str, Any]:
     return {
         entry.name if entry.role in ("dataset", entry.name) else f"{entry.role} {entry.name}": (
-            f"{entry.rows if entry.rows is not None else '?'} rows"
-            f"{' · ' + entry.digest[7:15] if entry.digest else ''}"
+            f"{entry.rows if entry.rows is not None else '?'} rows{' · ' + entry.digest[7:15] if entry.digest else ''}"
         )
         for entry in entries
     }
@@ -248,7 +247,9 @@ def _verdict(sides: list[_Side], rows: list[ComparedRow]) -> str:
     size = sides[row.best].item.size_bytes
     extra = f" It takes {size / 1e6:.1f} MB." if size else ""
     rest = "the other" if len(sides) == 2 else "the next best"
-    return f"{sides[row.best].item.label} beats {rest} on {row.field} by {text} ({best:.4g} against {second:.4g}).{extra}"
+    return (
+        f"{sides[row.best].item.label} beats {rest} on {row.field} by {text} ({best:.4g} against {second:.4g}).{extra}"
+    )
 
 
 def _rank(metric: str) -> tuple[int, str]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import plugins
-from ..errors import DspError, InvalidInput
+from ..errors import InvalidInput
+from ..model.formats import format_of_live_model
 from .current import CurrentRun
-
-#: a pickle would fit anything: only on request
-_LAST_RESORT = "pickle"
 
 
 def keep_model(job: dict[str, Any], names: dict[str, Any], fitted: Any, run: CurrentRun) -> dict[str, Any] | None:
@@ -55,27 +52,6 @@ def _find(job: dict[str, Any], names: dict[str, Any], fitted: Any, run: CurrentR
         return fitted
     # the variable that the target cell assigned last, of a kind that a safe format knows
     for name in reversed(list(names)):
-        if not name.startswith("_") and _is_model(names[name]):
+        if not name.startswith("_") and format_of_live_model(names[name]):
             return names[name]
     return None
-
-
-def _is_model(value: Any) -> bool:
-    if isinstance(value, type) or not hasattr(value, "__dict__"):
-        return False
-    for name in plugins.names("formats"):
-        if name == _LAST_RESORT:
-            continue
-        try:
-            if plugins.create("formats", name).handles(value):
-                return _looks_fitted(value)
-        except DspError:
-            continue
-    return False
-
-
-def _looks_fitted(value: Any) -> bool:
-    # scikit-learn: fitted attributes end in "_" (its own convention, checked by its check_is_fitted)
-    if hasattr(value, "get_params") and hasattr(value, "fit") and type(value).__module__.startswith("sklearn"):
-        return any(name.endswith("_") and not name.startswith("_") for name in vars(value))
-    return True

@@ -168,15 +168,27 @@ def _model_facts(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
     optimizer = getattr(model, "optimizer", None)
     compiled: dict[str, Any] = {}
     if optimizer is not None:
-        config = {key: value for key, value in optimizer.get_config().items() if isinstance(value, str | int | float | bool)}
+        config = {
+            key: value for key, value in optimizer.get_config().items() if isinstance(value, str | int | float | bool)
+        }
         compiled["optimizer"] = {"class": type(optimizer).__name__, **config}
     loss = getattr(model, "loss", None)
     compiled["loss"] = getattr(loss, "name", None) or getattr(loss, "__name__", None) or (str(loss) if loss else None)
-    for name in ("epochs", "batch_size", "validation_split", "steps_per_epoch", "initial_epoch", "shuffle", "class_weight"):
+    for name in (
+        "epochs",
+        "batch_size",
+        "validation_split",
+        "steps_per_epoch",
+        "initial_epoch",
+        "shuffle",
+        "class_weight",
+    ):
         if settings.get(name) is not None:
             compiled[name] = settings[name]
     callbacks = settings.get("callbacks")
     if isinstance(callbacks, list | tuple):
-        compiled["callbacks"] = [type(callback).__name__ for callback in callbacks if type(callback).__name__ != "Report"]
+        compiled["callbacks"] = [
+            type(callback).__name__ for callback in callbacks if type(callback).__name__ != "Report"
+        ]
     facts["compile"] = compiled
     return facts

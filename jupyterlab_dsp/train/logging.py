@@ -57,9 +57,7 @@ def log_artifact(source: str | Path | bytes | Any, name: str | None = None) -> N
         content = buffer.getvalue()
         name = name or "figure.png"
     else:
-        raise InvalidInput(
-            f"An artifact is a path, bytes or a figure, not {type(source).__name__}.", field="source"
-        )
+        raise InvalidInput(f"An artifact is a path, bytes or a figure, not {type(source).__name__}.", field="source")
     if not name or name.startswith(("/", "\\")) or ".." in Path(name).parts or "\0" in name:
         raise InvalidInput("The artifact's name must be a relative path without '..'.", field="name")
     run = current_run()

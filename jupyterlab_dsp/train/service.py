@@ -100,7 +100,9 @@ class TrainService:
             failed = {**record.doc, "state": "failed", "is_final": True, "ended_at": now(), "problem": problem}
             self._records.put(KIND, record.key, failed, expect=record.revision)
             if isinstance(error, OSError):
-                raise Unavailable(problem["message"] or "", hint="Is the disk full, or the home not writable?") from error
+                raise Unavailable(
+                    problem["message"] or "", hint="Is the disk full, or the home not writable?"
+                ) from error
             raise
         return self._as_run(self._change(record.key, lambda doc: {**doc, "_handle": handle, "state": "running"}))
 
@@ -171,9 +173,7 @@ class TrainService:
 
     def annotate(self, request: AnnotateRun) -> Run:
         """Change message and tags."""
-        fields = {
-            name: getattr(request, name) for name in ("message", "tags") if getattr(request, name) is not None
-        }
+        fields = {name: getattr(request, name) for name in ("message", "tags") if getattr(request, name) is not None}
         return self._as_run(self._change(request.run_id, lambda doc: {**doc, **fields}))
 
     def stop(self, request: OneRun) -> Run:
@@ -274,5 +274,3 @@ def _age_s(since: str) -> float:
 
 def _between(start: str, end: str) -> float:
     return round(max((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 0.0), 3)
-
-

@@ -14,7 +14,9 @@ TAKEN = (
 )  # fmt: skip
 
 
-def settle(run: dict[str, Any], status: JobStatus, live: dict[str, Any], result: dict[str, Any] | None) -> dict[str, Any]:
+def settle(
+    run: dict[str, Any], status: JobStatus, live: dict[str, Any], result: dict[str, Any] | None
+) -> dict[str, Any]:
     """The record of a run whose process is gone.
 
     What the job says of itself (``result``) and how its process ended (``status``) decide together: a run is

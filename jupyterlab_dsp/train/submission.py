@@ -110,7 +110,7 @@ def prepare_proof(request: Prove, plan: ExportPlan, user: str, settings: Setting
         "tags": {},
         "message": request.message or f"proof of {request.name} version {plan.next_version}",
         "notebook": request.notebook,
-        "folder": _working_folder("", request.notebook),
+        "folder": _working_folder(request.folder, request.notebook),
         "export": {**export, "expect": plan.diff.base_version or 0},
     }
     run = _run(job, {cell.id: cell.reason for cell in included}, user, settings) | {"purpose": "proof"}
@@ -169,9 +169,7 @@ def launch(prepared: Prepared, engine: Engine, paths: Paths, settings: Settings)
         "DSP_KEEP_LOG_BYTES": str(settings.keep_log_bytes),
     }
     argv = [prepared.python or sys.executable, "-m", "jupyterlab_dsp.train.job", str(folder)]
-    return engine.start(
-        JobSpec(folder=folder, argv=argv, env=env, memory_limit_bytes=prepared.memory_limit_bytes)
-    )
+    return engine.start(JobSpec(folder=folder, argv=argv, env=env, memory_limit_bytes=prepared.memory_limit_bytes))
 
 
 def _run(job: dict[str, Any], reasons: dict[str, str], user: str, settings: Settings | None) -> dict[str, Any]:
@@ -211,7 +209,9 @@ def _run(job: dict[str, Any], reasons: dict[str, str], user: str, settings: Sett
 def _finish(run: dict[str, Any], job: dict[str, Any], module: str, python: str, limit: int | None) -> Prepared:
     if python and not (os.path.isabs(python) and os.access(python, os.X_OK)):
         raise InvalidInput(
-            f"'{python}' is no interpreter that can be run here.", hint="Give the full path of a Python.", field="python"
+            f"'{python}' is no interpreter that can be run here.",
+            hint="Give the full path of a Python.",
+            field="python",
         )
     run["_python"] = python
     return Prepared(run, job, module, python, limit)
@@ -231,4 +231,6 @@ def _working_folder(folder: str, notebook: str) -> str:
     try:
         return str(Path.cwd())  # a notebook that is not on this disk
     except FileNotFoundError as error:
-        raise Unavailable("The current folder does not exist any more.", hint="Change to a folder that does.") from error
+        raise Unavailable(
+            "The current folder does not exist any more.", hint="Change to a folder that does."
+        ) from error

@@ -83,7 +83,14 @@ class Tracker:
         """A ``fit`` begins: ``epochs`` in all, ``steps`` each (None: not known before the first epoch ends)."""
         with self._lock:
             self._fit = _Fit(epochs, steps, time.monotonic(), self._global_step)
-            self.progress = {"epoch": 0, "epochs": epochs, "step": 0, "steps": steps, "left_s": None, "phase": "training"}
+            self.progress = {
+                "epoch": 0,
+                "epochs": epochs,
+                "step": 0,
+                "steps": steps,
+                "left_s": None,
+                "phase": "training",
+            }
             self._events.write("fit", epochs=epochs, steps=steps)
             self._publish(force=True)
 

@@ -249,6 +249,7 @@ function SpecForm(
       keep,
       files,
       notebook: notebook.context.path,
+      folder: facts?.folder ?? '',
       params: {},
       kernel: facts ? { python: facts.python, environment: facts.environment, names: facts.names } : null
     }),

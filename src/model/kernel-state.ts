@@ -5,6 +5,8 @@ import type { JSONObject } from '@lumino/coreutils';
 /** What the kernel knows and the document does not: interpreter, environment, names, live models, texts as run. */
 export interface IKernelFacts {
   python: string;
+  /** Its working folder: that of the notebook. */
+  folder: string;
   environment: { [name: string]: unknown };
   names: string[];
   models: ILiveModel[];

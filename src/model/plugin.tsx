@@ -2,7 +2,6 @@ import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } fro
 import {
   ICommandPalette,
   InputDialog,
-  IToolbarWidgetRegistry,
   type MainAreaWidget,
   Notification,
   WidgetTracker
@@ -31,7 +30,6 @@ export const modelPlugin: JupyterFrontEndPlugin<void> = {
     ICommandPalette,
     INotebookTracker,
     IMainMenu,
-    IToolbarWidgetRegistry
   ],
   activate: (
     app: JupyterFrontEnd,

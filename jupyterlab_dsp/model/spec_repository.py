@@ -1,0 +1,215 @@
+"""The versioned store of Specs: a bare git repository with one branch per name and one tag per version.
+
+Written with dulwich, so that no git needs to be installed; any git can clone it. A branch moves by compare-and-set
+under a lock of ours: versions are consecutive, and a killed writer leaves at most objects that nothing refers to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dulwich.objects import Blob, Commit, Tree
+from dulwich.repo import Repo
+
+from ..errors import Conflict, Corrupt, NotFound, Unavailable
+
+_VERSION_LINE = "Dsp-Version: "
+
+
+@dataclass(frozen=True, slots=True)
+class SpecCommit:
+    """One version of one Spec."""
+
+    name: str
+    version: int
+    commit: str
+    message: str
+    author: str
+    created_at_s: float
+
+
+class SpecRepository:
+    """All Specs of one home. Safe from any thread and process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[Repo]:
+        if not (self._folder / "HEAD").exists():
+            with self._locked():
+                if not (self._folder / "HEAD").exists():
+                    temporary = self._folder.with_name(f".{self._folder.name}.{os.getpid()}.{time.monotonic_ns()}")
+                    temporary.mkdir(parents=True, mode=0o700)
+                    Repo.init_bare(str(temporary)).close()
+                    os.rename(temporary, self._folder)
+        try:
+            repo = Repo(str(self._folder))
+        except Exception as error:
+            raise Unavailable(
+                f"The repository of Specs cannot be opened: {error}.", hint=f"Look at {self._folder} with git fsck."
+            ) from error
+        try:
+            yield repo
+        finally:
+            repo.close()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One writer at a time; the kernel frees the lock of a killed one."""
+        path = self._folder.with_name(f"{self._folder.name}.lock")
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def names(self) -> list[str]:
+        """Every Spec there is, sorted."""
+        with self._open() as repo:
+            return sorted(ref.decode() for ref in repo.refs.subkeys(b"refs/heads/"))
+
+    def head(self, name: str) -> SpecCommit | None:
+        """The newest version, or None."""
+        with self._open() as repo:
+            return self._head(repo, name)
+
+    def commit(
+        self, name: str, files: Mapping[str, bytes], message: str, author: str, *, expect: int | None = None
+    ) -> SpecCommit:
+        """The next version of ``name``: exactly these files (paths with "/").
+
+        expect: demand that this is the newest version now (0: that there is none). Raises Conflict otherwise.
+        """
+        with self._open() as repo, self._locked():
+            head = self._head(repo, name)
+            newest = head.version if head else 0
+            if expect is not None and expect != newest:
+                raise Conflict(
+                    f"'{name}' is at version {newest} now, not {expect}.",
+                    hint="Look at what changed, then export again.",
+                    newest=newest,
+                )
+            tree = self._add_tree(repo, files)
+            version = newest + 1
+            commit = Commit()
+            commit.tree = tree
+            commit.parents = [head.commit.encode()] if head else []
+            person = f"{_clean(author)} <{_clean(author)}@localhost>".encode()
+            commit.author = commit.committer = person
+            now = int(time.time())
+            commit.author_time = commit.commit_time = now
+            commit.author_timezone = commit.commit_timezone = 0
+            commit.encoding = b"UTF-8"
+            text = message.strip() or f"{name} version {version}"
+            commit.message = f"{text}\n\n{_VERSION_LINE}{version}\n".encode()
+            repo.object_store.add_object(commit)
+            branch = f"refs/heads/{name}"
+            self._drop_stale_locks(branch, f"refs/tags/{name}/v{version}")
+            old = head.commit.encode() if head else None
+            if not repo.refs.set_if_equals(branch.encode(), old, commit.id):
+                raise Conflict(f"Somebody else exported '{name}' at the same moment.", hint="Export again.")
+            # the branch is the truth; the tag is for people and CI servers, and is made again where it is missing
+            repo.refs[f"refs/tags/{name}/v{version}".encode()] = commit.id
+            return SpecCommit(name, version, commit.id.decode(), text, author, float(now))
+
+    def read(self, name: str, version: int) -> tuple[SpecCommit, dict[str, bytes]]:
+        """One version and its files. Raises NotFound, Corrupt."""
+        with self._open() as repo:
+            found = self._find(repo, name, version)
+            try:
+                commit = repo[found.commit.encode()]
+                assert isinstance(commit, Commit)
+                return found, dict(_walk(repo, commit.tree, ""))
+            except (KeyError, AssertionError) as error:
+                raise Corrupt(f"Version {version} of the Spec '{name}' is damaged: {error} is missing.") from error
+
+    def versions(self, name: str, newer_than: int = 0) -> list[SpecCommit]:
+        """Versions above ``newer_than``, oldest first."""
+        with self._open() as repo:
+            found: list[SpecCommit] = []
+            at = self._head(repo, name)
+            while at is not None and at.version > newer_than:
+                found.append(at)
+                at = self._parent(repo, at)
+            return found[::-1]
+
+    def _find(self, repo: Repo, name: str, version: int) -> SpecCommit:
+        at = self._head(repo, name)
+        while at is not None and at.version > version:
+            at = self._parent(repo, at)
+        if at is None or at.version != version:
+            raise NotFound.of("version", f"{version} of the Spec {name}", "'dsp model specs' lists what there is.")
+        return at
+
+    def _head(self, repo: Repo, name: str) -> SpecCommit | None:
+        try:
+            digest = repo.refs[f"refs/heads/{name}".encode()]
+        except KeyError:
+            return None
+        return self._describe(repo, name, digest)
+
+    def _parent(self, repo: Repo, at: SpecCommit) -> SpecCommit | None:
+        commit = repo[at.commit.encode()]
+        assert isinstance(commit, Commit)
+        return self._describe(repo, at.name, commit.parents[0]) if commit.parents else None
+
+    def _describe(self, repo: Repo, name: str, digest: bytes) -> SpecCommit:
+        commit = repo[digest]
+        assert isinstance(commit, Commit)
+        text = commit.message.decode("utf-8", "replace")
+        body, _, number = text.rpartition(_VERSION_LINE)
+        if not number.strip().isdigit():
+            raise Corrupt(
+                f"The branch '{name}' of the Spec repository ends in a commit that is no export.",
+                hint="Somebody pushed to it; move the branch back to the last tag.",
+            )
+        author = commit.author.decode("utf-8", "replace").split(" <")[0]
+        return SpecCommit(name, int(number), digest.decode(), body.strip(), author, float(commit.commit_time))
+
+    def _add_tree(self, repo: Repo, files: Mapping[str, bytes]) -> bytes:
+        folders: dict[str, dict[str, bytes]] = {}
+        tree = Tree()
+        for path, content in files.items():
+            first, slash, rest = path.partition("/")
+            if slash:
+                folders.setdefault(first, {})[rest] = content
+            else:
+                blob = Blob.from_string(content)
+                repo.object_store.add_object(blob)
+                tree.add(first.encode(), stat.S_IFREG | 0o644, blob.id)
+        for folder, inside in folders.items():
+            tree.add(folder.encode(), stat.S_IFDIR, self._add_tree(repo, inside))
+        repo.object_store.add_object(tree)
+        digest: bytes = tree.id
+        return digest
+
+    def _drop_stale_locks(self, *refs: str) -> None:
+        # we hold the lock of all writers, so a lock file of git's kind is one that a killed writer left
+        for ref in refs:
+            with contextlib.suppress(FileNotFoundError):
+                (self._folder / f"{ref}.lock").unlink()
+
+
+def _walk(repo: Repo, tree_id: bytes, prefix: str) -> Iterator[tuple[str, bytes]]:
+    tree = repo[tree_id]
+    assert isinstance(tree, Tree)
+    for entry in tree.items():
+        path = f"{prefix}{entry.path.decode()}"
+        if stat.S_ISDIR(entry.mode):
+            yield from _walk(repo, entry.sha, f"{path}/")
+        else:
+            yield path, repo[entry.sha].as_raw_string()
+
+
+def _clean(text: str) -> str:
+    return "".join(character for character in text if character not in "<>\n\r\0").strip() or "unknown"
