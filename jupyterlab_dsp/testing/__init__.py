@@ -1,0 +1,1 @@
+"""Fakes and one conformance suite per plug-in kind, shipped for plug-in authors."""
