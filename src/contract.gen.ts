@@ -960,6 +960,12 @@ export interface components {
              */
             notebook?: string;
             /**
+             * Folder
+             * @description The notebook's folder on this disk. Empty: the folder of its path.
+             * @default
+             */
+            folder?: string;
+            /**
              * Params
              * @description New defaults of parameters.
              */
@@ -1646,6 +1652,12 @@ export interface components {
              */
             notebook?: string;
             /**
+             * Folder
+             * @description The notebook's folder on this disk. Empty: the folder of its path.
+             * @default
+             */
+            folder?: string;
+            /**
              * Params
              * @description New defaults of parameters.
              */
@@ -1800,6 +1812,12 @@ export interface components {
              * @default
              */
             notebook?: string;
+            /**
+             * Folder
+             * @description The notebook's folder on this disk. Empty: the folder of its path.
+             * @default
+             */
+            folder?: string;
             /**
              * Params
              * @description New defaults of parameters.
@@ -3481,6 +3499,12 @@ export interface operations {
                      */
                     notebook?: string;
                     /**
+                     * Folder
+                     * @description The notebook's folder on this disk. Empty: the folder of its path.
+                     * @default
+                     */
+                    folder?: string;
+                    /**
                      * Params
                      * @description New defaults of parameters.
                      */
@@ -4207,6 +4231,12 @@ export interface operations {
                      */
                     notebook?: string;
                     /**
+                     * Folder
+                     * @description The notebook's folder on this disk. Empty: the folder of its path.
+                     * @default
+                     */
+                    folder?: string;
+                    /**
                      * Params
                      * @description New defaults of parameters.
                      */
@@ -4325,6 +4355,12 @@ export interface operations {
                      * @default
                      */
                     notebook?: string;
+                    /**
+                     * Folder
+                     * @description The notebook's folder on this disk. Empty: the folder of its path.
+                     * @default
+                     */
+                    folder?: string;
                     /**
                      * Params
                      * @description New defaults of parameters.

@@ -12,8 +12,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from jupyterlab_dsp import errors, plugins
+from jupyterlab_dsp.cli.commands import Command, areas, commands, short_forms
+from jupyterlab_dsp.cli.help import command_help, example
 from jupyterlab_dsp.contract.openapi import PREFIX
-from jupyterlab_dsp.contract.operations import AREAS, OPERATIONS, Cli, Operation
+from jupyterlab_dsp.contract.operations import AREAS, OPERATIONS, Operation
 from jupyterlab_dsp.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,47 +115,44 @@ def _operation(operation: Operation) -> Iterator[str]:
     yield f"### {operation.id}\n"
     answer = "bytes" if operation.is_binary else f"`{operation.response.__name__}`"
     yield f"`{operation.method} {operation.path}`: {operation.summary}\n"
-    command = f"`{usage(operation, operation.cli)}`" if operation.cli else "none, it " + WITHOUT_COMMAND[operation.id]
+    command = (
+        f"`dsp {commands()[operation.area, operation.verb].words}`"
+        if operation.cli
+        else "none, it " + WITHOUT_COMMAND[operation.id]
+    )
     yield f"Needs the permission `{operation.permission}`. Answers {operation.status} with {answer}. CLI: {command}.\n"
     if operation.request.model_fields:
         yield fields_table(operation.request) + "\n"
 
 
-def usage(operation: Operation, form: Cli) -> str:
-    """How an operation is typed."""
-    words = ["dsp", operation.area, operation.verb]
-    fields = operation.request.model_fields
-    words += [name.upper() if fields[name].is_required() else f"[{name.upper()}]" for name in form.positional]
-    words += [
-        f"[{form.short.get(name, '--' + name.replace('_', '-'))}]"
-        for name in fields
-        if name not in form.positional and name not in form.hidden
-    ]
-    return " ".join(words)
-
-
 def cli() -> str:
-    """What can be typed."""
+    """What can be typed, as the parser itself explains it."""
     lines = [
         "# Commands\n",
-        "`dsp <area> <verb> ...` in a shell and `%dsp <area> <verb> ...` in a notebook are the same parser.",
-        "`--json` prints the answer as JSON; in a notebook `-o name` puts it into a variable.\n",
+        "`dsp <area> <verb> ...` in a shell and `%dsp <area> <verb> ...` in a notebook are one parser; what follows is",
+        "what `--help` prints. `--json` prints the answer as JSON; in a notebook `-o name` puts it into a variable.\n",
+        table(
+            ("short form", "stands for"), ((f"`dsp {word}`", f"`dsp {to.words}`") for word, to in short_forms().items())
+        ),
+        "",
     ]
-    for area in AREAS:
-        rows = [
-            (f"`{usage(operation, operation.cli)}`", operation.summary)
-            for operation in OPERATIONS
-            if operation.area == area and operation.cli
+    for area in areas():
+        found = [command for command in commands().values() if command.area == area]
+        lines += [
+            f"## {area}\n",
+            table(("command", "what it does"), ((_link(each), each.summary) for each in found)),
+            "",
         ]
-        lines += [f"## {area}\n", table(("command", "what it does"), rows) + "\n"]
-    if extra := list(_hand_written()):
-        lines += ["## Commands that only a person needs\n", table(("command", "what it does"), extra) + "\n"]
+        for command in found:
+            lines += [f"### dsp {command.words}\n", f"```text\n{command_help(command, 'shell')}\n```\n"]
+            if command.notebook_example:
+                lines += [f"In a notebook: `{example(command, 'notebook')}`\n"]
     return "\n".join(lines)
 
 
-def _hand_written() -> Iterator[tuple[str, str]]:
-    """Commands that are more than one operation; the parser lists them."""
-    return iter(())
+def _link(command: Command) -> str:
+    default = " (the default)" if command.is_default else ""
+    return f"[dsp {command.words}](#dsp-{command.area}-{command.verb}){default}"
 
 
 def error_codes() -> str:
