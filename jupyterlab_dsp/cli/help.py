@@ -48,7 +48,8 @@ def _is_default(area: str, verb: str) -> bool:
 
 def _area_help(area: str, where: Where) -> str:
     rows = {verb: commands()[area, verb].summary for verb in verbs(area)}
-    return f"{_prefix(where)} {area} <verb> ...\n\n{_indent(text_facts(rows))}\n\nMore: {_prefix(where)} {area} <verb> --help"
+    words = f"{_prefix(where)} {area} <verb>"
+    return f"{words} ...\n\n{_indent(text_facts(rows))}\n\nMore: {words} --help"
 
 
 def command_help(command: Command, where: Where) -> str:

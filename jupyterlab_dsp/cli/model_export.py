@@ -71,6 +71,7 @@ def _request(values: argparse.Namespace, notebook: Cells) -> dict[str, Any]:
         "keep": [notebook.find(name)["id"] for name in keep] if keep else None,
         "files": values.files,
         "notebook": notebook.path,
+        "folder": notebook.folder,
         "params": parse_params(values.params),
         "kernel": notebook.kernel,
     }

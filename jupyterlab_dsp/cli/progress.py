@@ -45,9 +45,7 @@ def follow(platform: Platform, run_id: str, say: Callable[[str], None], *, with_
                 break
             time.sleep(_SOON_S if time.monotonic() - began < _SOON_FOR_S else _LATER_S)
     except KeyboardInterrupt:
-        say(
-            f"Stopped watching; run {run_id} goes on. Look again: dsp train watch {run_id}; end it: dsp train stop {run_id}"
-        )
+        say(f"Not watched any more; run {run_id} goes on. End it with: dsp train stop {run_id}")
         raise Interrupted from None
     say(ending(run))
     if run.state != "succeeded":

@@ -57,7 +57,7 @@ def view(answer: Any, command: Command | None = None) -> View:
         return _page(answer, operation.cli.columns if operation and operation.cli else ())
     for type_, draw in _DRAWN.items():
         if isinstance(answer, type_):
-            return draw(answer)  # type: ignore[no-any-return]
+            return draw(answer)
     if isinstance(answer, BaseModel):
         return _facts({name: format.number(value) for name, value in answer.model_dump(mode="json").items()})
     return _preformatted(str(answer))
@@ -173,7 +173,7 @@ def _memory(run: train.Run) -> str:
 
 
 def _data(used: Any) -> str:
-    shape = "×".join("?" if n is None else str(n) for n in used.shape) if used.shape is not None else ""
+    shape = " x ".join("?" if n is None else str(n) for n in used.shape) if used.shape is not None else ""
     return "  ".join(part for part in (used.role, used.name, shape, used.dtype or "", (used.digest or "")[:19]) if part)
 
 
