@@ -268,6 +268,9 @@ class PlanExport(Request):
     notebook: Annotated[str, StringConstraints(max_length=4096)] = Field(
         default="", description="Path of the notebook."
     )
+    folder: Annotated[str, StringConstraints(max_length=4096)] = Field(
+        default="", description="The notebook's folder on this disk. Empty: the folder of its path."
+    )
     params: dict[Variable, Scalar | list[Any] | dict[str, Any]] = Field(
         default_factory=dict, max_length=1000, description="New defaults of parameters."
     )

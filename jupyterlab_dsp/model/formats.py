@@ -8,7 +8,6 @@ from .. import plugins
 from ..errors import DspError, ExtraMissing, InvalidInput
 from .plugin import Format
 
-
 #: the format that fits any object, and is used only when somebody asks to store it
 LAST_RESORT = "pickle"
 

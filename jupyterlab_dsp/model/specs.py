@@ -277,7 +277,7 @@ def _local_files(piece: Slice, root: Path | None, wanted: list[str] | None) -> t
             )
         kind = "module" if file.kind == "module" else "data"
         files.append(
-            LocalFile(path=file.path, kind=kind, size_bytes=file.size_bytes, used_by=file.used_by, included=included)  # type: ignore[arg-type]
+            LocalFile(path=file.path, kind=kind, size_bytes=file.size_bytes, used_by=file.used_by, included=included)
         )
         if included:
             contents[file.path] = (root / file.path).read_bytes()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -54,7 +55,7 @@ class _AfterImport(importlib.abc.MetaPathFinder):
         if fullname != self._name:
             return None
         sys.meta_path.remove(self)  # once; also keeps the search below from finding us again
-        spec = importlib.util.find_spec(fullname)
+        spec: importlib.machinery.ModuleSpec | None = importlib.util.find_spec(fullname)
         if spec is None or spec.loader is None:
             return None
         run = spec.loader.exec_module
@@ -65,7 +66,7 @@ class _AfterImport(importlib.abc.MetaPathFinder):
             run(module)
             then(module)
 
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        setattr(spec.loader, "exec_module", exec_module)  # noqa: B010  mypy forbids to assign a method
         return spec
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,9 +198,9 @@ class TrainService:
 
     # -- settle --------------------------------------------------------------------------------------------
 
-    def settle_active(self) -> list[str]:
+    def settle_active(self) -> Sequence[str]:
         """Look at every run that has not ended and record those that have; returns the ids still going."""
-        active: list[str] = []
+        active = []
         cursor: str | None = None
         while True:
             page = self._records.list(KIND, Query(where=_ACTIVE, limit=200, cursor=cursor))

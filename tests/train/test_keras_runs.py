@@ -18,7 +18,7 @@ MODEL = """
 import keras
 keras.utils.set_random_seed(1)
 model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(units, "relu"), keras.layers.Dense(2, "softmax")])
-model.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy", ["accuracy"])
+model.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(x, y, validation_split=0.25, epochs=epochs, batch_size=32, verbose=0)
 """
 
