@@ -45,6 +45,8 @@ def run(notebook_path: Path, folder: Path) -> None:
         more = f"  (+{len(lines) - 1} lines)" if len(lines) > 1 else ""
         print(f"\n[{cell_index}] {lines[0] if lines else ''}{more}")
         for output in cell.outputs:
+            if output.get("name") == "stderr":  # TensorFlow greets there; an error ends the tour with its traceback
+                continue
             text = output.get("text") or output.get("data", {}).get("text/plain") or ""
             print("".join(f"    {line}\n" for line in str(text).rstrip().splitlines()[-12:]), end="", flush=True)
 
