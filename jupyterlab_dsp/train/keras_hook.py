@@ -148,7 +148,7 @@ def _callback_class(keras: Any, tracker: Tracker) -> Any:
             values = dict(logs or {})
             rate = getattr(self.model.optimizer, "learning_rate", None)
             if rate is not None and "learning_rate" not in values:
-                values["learning_rate"] = float(rate)
+                values["learning_rate"] = _plain(float(rate))
             tracker.end_epoch(epoch + 1, values)
 
         def on_train_end(self, logs: Any = None) -> None:
@@ -193,3 +193,8 @@ def _model_facts(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
         ]
     facts["compile"] = compiled
     return facts
+
+
+def _plain(value: Any) -> Any:
+    """A float32 as people wrote it: 0.001, not 0.0010000000474974513."""
+    return float(f"{value:.7g}") if isinstance(value, float) else value
