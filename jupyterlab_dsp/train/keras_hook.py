@@ -170,7 +170,7 @@ def _model_facts(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
     compiled: dict[str, Any] = {}
     if optimizer is not None:
         config = {
-            key: value for key, value in optimizer.get_config().items() if isinstance(value, str | int | float | bool)
+            key: _plain(value) for key, value in optimizer.get_config().items() if isinstance(value, str | int | float)
         }
         compiled["optimizer"] = {"class": type(optimizer).__name__, **config}
     loss = getattr(model, "loss", None)
