@@ -47,7 +47,7 @@ def prepare(request: SubmitRun, user: str, settings: Settings) -> Prepared:
     refuse_unresolved(piece)
     defaults = {parameter.name: parameter.default for parameter in parameters(piece)}
     code = apply_parameters(piece, request.params)
-    used = {**defaults, **request.params}
+    used = {**request.params, **{name: value for name, value in defaults.items() if name not in request.params}}
     job = {
         "name": request.name,
         "cells": [{"id": cell.id, "index": cell.index, "source": cell.source} for cell in code],
@@ -79,7 +79,7 @@ def prepare_retry(old: dict[str, Any], job: dict[str, Any], request: RetryRun, u
     fresh = {
         **{name: value for name, value in job.items() if name not in ("run_id", "spec")},
         "cells": [{"id": cell.id, "index": cell.index, "source": cell.source} for cell in code],
-        "params": {**job["params"], **request.params},
+        "params": {**request.params, **{k: v for k, v in job["params"].items() if k not in request.params}},
     }
     run = {
         **_run(fresh, {cell["id"]: cell["reason"] for cell in old["cells"]}, user, None),
