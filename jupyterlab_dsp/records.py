@@ -45,8 +45,9 @@ class Query:
     """What to list.
 
     where: a filter expression (see ``filters.py``), "" for all; its paths are paths into the document.
-    sort: a path into the document ("metrics.val_accuracy"), or "" for the key. Records that lack the path
-        come last, whatever the direction.
+    sort: a path into the document ("metrics.val_accuracy"; plain, without quotes), or "" for the key. Numbers come
+        before text and text before booleans; text sorts by its first 256 characters. Records that lack the path, or
+        hold null, NaN or a list there, come last, whatever the direction.
     descending: the direction; ties are broken by key in the same direction.
     limit: 1 .. MAX_PAGE.   cursor: ``Page.next_cursor`` of the page before.
     count: also count all matches (costs a scan where there is a filter).
@@ -88,7 +89,8 @@ class Records(Protocol):
         """Create or replace.
 
         expect: None replaces whatever is there; 0 demands that there is none; n demands revision n.
-        Raises Conflict where the demand is not met, and changes nothing then.
+        Raises Conflict where the demand is not met, and changes nothing then; InvalidInput for what JSON cannot
+        hold (NaN and Infinity are held). The record returned is as it would be read: a copy, tuples become lists.
         """
         ...
 
@@ -96,7 +98,8 @@ class Records(Protocol):
         """Allot the next number of ``scope`` (1, 2, 3, ...) and store the document under it, in one atomic step.
 
         The number is written into ``doc[number_field]``; the key is the number as 10 digits. Concurrent callers
-        get consecutive numbers without gap or double; numbers of deleted records are not given out again.
+        get consecutive numbers without gap or double; numbers of deleted records are not given out again. A number
+        under which somebody put a record by hand is passed over.
         """
         ...
 
@@ -109,9 +112,12 @@ class Records(Protocol):
         ...
 
     def changes(self, since: int | None, limit: int = 1000) -> tuple[int, Sequence[Change]]:
-        """(newest sequence number, changes after ``since``), only the last change of each record.
+        """(number to go on from, changes after ``since`` in order), only the last change of each record.
 
-        ``since=None`` returns no change, just the number to go on from. Cheap when nothing changed.
+        The number is the newest of all, or the last one returned where there were more than ``limit``: passing it
+        back never skips a change. ``since=None`` returns no change, just the number to go on from; so does a number
+        from the future (of a storage that was put back). Deletions are remembered for a bounded number of changes.
+        Cheap when nothing changed.
         """
         ...
 
