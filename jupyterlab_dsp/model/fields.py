@@ -99,7 +99,7 @@ def _aliases_to_versions(node: Node, aliases: Mapping[str, int]) -> Node:
         case In(path, values) if path in _ALIAS:
             return In("version", tuple(_version(aliases.get(value.text)) for value in values))
         case Has(path) if path in _ALIAS:
-            return In("version", tuple(_version(number) for number in sorted(set(aliases.values())) or [None]))
+            return In("version", tuple(_version(number) for number in sorted({*aliases.values()} or {0})))
     return node
 
 
