@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 KIND = "spec"
 SPEC_FILE, MODULE_FILE, NOTEBOOK_FILE = "spec.json", "model.py", "notebook.ipynb"
 REQUIREMENTS_FILE, LOCK_FILE, FILES_FOLDER = "requirements.txt", "requirements.lock", "files"
+_KERAS_BACKENDS = frozenset(("tensorflow", "tensorflow-cpu", "jax", "torch"))
 #: what an export may carry of local files; bigger data belongs into the data area, by reference
 MAX_FILE_BYTES = 8 * 2**20
 
@@ -140,7 +141,7 @@ class SpecService:
         code = apply_parameters(piece, request.params)
         root = Path(request.folder) if request.folder else Path(request.notebook).parent if request.notebook else None
         files, contents = _local_files(piece, root, request.files)
-        environment = (request.kernel.environment if request.kernel else None) or capture_environment(piece.modules)
+        environment = _environment(piece, request.kernel.environment if request.kernel else {})
         spec = self._spec(request, piece, code, files, contents, environment)
         head = self._repository.head(request.name)
         before = self._spec_of(request.name, head.version) if head else None
@@ -236,6 +237,19 @@ class SpecService:
             known = int(page.items[0].key) if page.items else 0
             for commit in self._repository.versions(name, newer_than=known):
                 self._record(commit)
+
+
+def _environment(piece: Slice, kernel: dict[str, Any]) -> dict[str, Any]:
+    """Python, platform and lock of the kernel, and of its packages those that the slice uses."""
+    here = capture_environment(piece.modules)
+    if not kernel.get("packages"):
+        return here
+    # the kernel may have packages that this process has not: those go by the name of their module
+    wanted = set(here["packages"]) | {module.lower().replace("_", "-") for module in piece.modules}
+    if "keras" in piece.modules:
+        wanted |= _KERAS_BACKENDS
+    packages = {name: version for name, version in kernel["packages"].items() if name.lower() in wanted}
+    return {**kernel, "packages": packages or here["packages"]}
 
 
 def find_target(cells: list[CellSource]) -> str:

@@ -37,6 +37,7 @@ def main() -> int:
     run = CurrentRun(job["run_id"], job["name"], folder, tracker, platform)
     set_current_run(run)
     fitted = keras_hook.install(tracker)
+    ours = set(sys.modules)  # what is loaded beyond this is what the user's code needs
     module = _main_module(job)
     problem: dict[str, Any] | None = None
     stored: dict[str, Any] | None = None
@@ -44,7 +45,7 @@ def main() -> int:
     try:
         problem = _load_sent(job, module, platform) or _run_cells(job, module, tracker)
         if problem is None:
-            _record_environment(tracker, platform)
+            _record_environment(tracker, platform, set(sys.modules) - ours)
             if job.get("export"):
                 exported = _export(job, platform, tracker)
             if job.get("keep", True):
@@ -120,13 +121,13 @@ def _run_cells(job: dict[str, Any], module: ModuleType, tracker: Tracker) -> dic
     return None
 
 
-def _record_environment(tracker: Tracker, platform: Platform) -> None:
-    """Packages of the modules that the run has loaded, the full lock as an artifact, and the machine."""
+def _record_environment(tracker: Tracker, platform: Platform, modules: set[str]) -> None:
+    """Packages of the modules that the user's code has loaded, the full lock as an artifact, and the machine."""
     import json
 
     from ..model.environment import capture_environment, hardware
 
-    environment = capture_environment(None)
+    environment = capture_environment(modules)
     lock = environment.pop("lock", [])
     with platform.store.writing():
         blob = platform.store.put(json.dumps({**environment, "lock": lock}, sort_keys=True).encode())

@@ -166,6 +166,8 @@ def launch(prepared: Prepared, engine: Engine, paths: Paths, settings: Settings)
         "DSP_USER": prepared.run["created_by"],
         "MPLBACKEND": "agg",  # nobody looks at windows of a job
         "PYTHONUNBUFFERED": "1",
+        # TensorFlow's notes on its own build would bury what the user prints; errors are still shown
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         "DSP_KEEP_LOG_BYTES": str(settings.keep_log_bytes),
     }
     argv = [prepared.python or sys.executable, "-m", "jupyterlab_dsp.train.job", str(folder)]
