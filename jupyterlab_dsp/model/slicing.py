@@ -303,5 +303,6 @@ def _title(text: str) -> str:
     """The first line that tells something."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(("#", "pass  #"))]
-    first = (telling or [lines[0].lstrip("# ") if lines else ""])[0]
+    # a cell of magics alone: its first line as it was written, not what stands for it in the job
+    first = (telling or [re.sub(r"^pass  # dropped: ", "", lines[0]).lstrip("# ") if lines else ""])[0]
     return first if len(first) <= 80 else first[:79] + "…"
