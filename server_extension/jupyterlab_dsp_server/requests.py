@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from pydantic import ValidationError
+
 from jupyterlab_dsp.contract.base import Request
 from jupyterlab_dsp.contract.operations import Operation
 from jupyterlab_dsp.errors import InvalidInput
-from jupyterlab_dsp.platform import check
+from jupyterlab_dsp.platform import check, invalid_input
 
 from .errors import WrongContentType
 
@@ -51,7 +53,20 @@ def read_request(
     for name in more:
         if name in path:
             raise InvalidInput(f"The field '{name}' stands in the path already.", field=name)
-    return check(operation.request, {**more, **values})
+    if not takes_body(operation):
+        return check(operation.request, {**more, **values})
+    typed = {name: _as_number(operation, name, value) for name, value in values.items()}
+    try:
+        # JSON has types of its own: 1 is not true, and "1" is no number
+        return operation.request.model_validate({**more, **typed}, strict=True)
+    except ValidationError as error:
+        raise invalid_input(error) from error
+
+
+def _as_number(operation: Operation, name: str, value: str) -> str | int:
+    """Text of the path as the number that the field wants, where it is one."""
+    wants_number = operation.request.model_fields[name].annotation is int
+    return int(value) if wants_number and re.fullmatch("[0-9]{1,18}", value) else value
 
 
 def _unquoted(name: str, value: str) -> str:

@@ -72,7 +72,7 @@ class Look:
         if is_due or (self._active and self.problem is None):
             self._settled_at = now
             try:
-                self._active = self._platform.train.settle_active()
+                self._active = list(self._platform.train.settle_active())
             except Exception as error:  # noqa: BLE001 - of any plug-in; told by the watcher
                 self.problem = error
                 self._settle_pause_s = min(self._settle_pause_s * 2, LONGEST_PAUSE_S)

@@ -125,6 +125,21 @@ def test_malformed_body_is_the_callers_fault(body: str | bytes) -> None:
     assert len(str(caught.value)) < 500
 
 
+def test_types_of_json_are_kept() -> None:
+    for body, field in (
+        ('{"dry_run": 1}', "dry_run"),
+        ('{"dry_run": "true"}', "dry_run"),
+        ('{"versions": ["1"]}', "versions"),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            _post(body, BY_ID["model.purge"])
+        assert caught.value.details["field"].split(".")[0] in body
+    request = read_request(BY_ID["model.annotate"], {"model": "m", "version": "12"}, "", "", b'{"description": "x"}')
+    assert request.version == 12  # type: ignore[attr-defined]
+    with pytest.raises(InvalidInput, match="version"):
+        read_request(BY_ID["model.annotate"], {"model": "m", "version": "1.0"}, "", "", b"{}")
+
+
 def test_escaped_emoji_is_text() -> None:
     assert _post('{"refs": ["\\ud83d\\udc0d", "b"]}').refs[0] == "🐍"
 
