@@ -1,5 +1,14 @@
 /** Numbers with their units, as everywhere in the suite. */
 
+import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+
+let trans: TranslationBundle = nullTranslator.load('jupyterlab_dsp');
+
+/** The language of the words below; set once, when the front end starts. */
+export function speak(language: TranslationBundle): void {
+  trans = language;
+}
+
 /** "18 min ago", "just now", or the date when it is long ago. */
 export function age(iso: string | null | undefined, now: number = Date.now()): string {
   if (!iso) {
@@ -10,19 +19,19 @@ export function age(iso: string | null | undefined, now: number = Date.now()): s
     return '';
   }
   if (seconds < 5) {
-    return 'just now';
+    return trans.__('just now');
   }
   if (seconds < 60) {
-    return `${Math.floor(seconds)} s ago`;
+    return trans.__('%1 s ago', Math.floor(seconds));
   }
   if (seconds < 3600) {
-    return `${Math.floor(seconds / 60)} min ago`;
+    return trans.__('%1 min ago', Math.floor(seconds / 60));
   }
   if (seconds < 86_400) {
-    return `${Math.floor(seconds / 3600)} h ago`;
+    return trans.__('%1 h ago', Math.floor(seconds / 3600));
   }
   if (seconds < 14 * 86_400) {
-    return `${Math.floor(seconds / 86_400)} d ago`;
+    return trans.__('%1 d ago', Math.floor(seconds / 86_400));
   }
   return new Date(iso).toLocaleDateString();
 }
@@ -48,16 +57,16 @@ export function duration(seconds: number | null | undefined): string {
     return '';
   }
   if (seconds < 10) {
-    return `${seconds.toFixed(1)} s`;
+    return trans.__('%1 s', seconds.toFixed(1));
   }
   const whole = Math.round(seconds);
   if (whole < 60) {
-    return `${whole} s`;
+    return trans.__('%1 s', whole);
   }
   if (whole < 3600) {
-    return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+    return trans.__('%1 min %2 s', Math.floor(whole / 60), whole % 60);
   }
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return trans.__('%1 h %2 min', Math.floor(whole / 3600), Math.floor((whole % 3600) / 60));
 }
 
 /** A metric or parameter: short, never misleading. */

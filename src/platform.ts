@@ -1,6 +1,7 @@
 import type { ServiceManager } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 import { Client } from './client';
+import { DEFAULTS, type IPreferences } from './preferences';
 import type { IDsp, RecordChanged } from './tokens';
 
 /** Ends the id of the event schema; what comes before is the server's business. */
@@ -43,6 +44,21 @@ export class Dsp implements IDsp {
     return this._reconnected;
   }
 
+  get preferences(): IPreferences {
+    return this._preferences;
+  }
+
+  get preferencesChanged(): Signal<IDsp, IPreferences> {
+    return this._preferencesChanged;
+  }
+
+  prefer(preferences: IPreferences): void {
+    this._preferences = preferences;
+    this._preferencesChanged.emit(preferences);
+  }
+
+  private _preferences = DEFAULTS;
+  private readonly _preferencesChanged = new Signal<IDsp, IPreferences>(this);
   private readonly _changed = new Signal<IDsp, RecordChanged>(this);
   private readonly _reconnected = new Signal<IDsp, void>(this);
   private _lost = false;

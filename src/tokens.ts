@@ -3,6 +3,7 @@ import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import type { ReactElement } from 'react';
 import type { Client, Shapes } from './client';
+import type { IPreferences } from './preferences';
 
 export type Run = Shapes['Run'];
 export type RunRow = Shapes['RunRow'];
@@ -18,6 +19,9 @@ export interface IDsp {
   readonly changed: ISignal<IDsp, RecordChanged>;
   /** The event stream was interrupted and is back: what is shown may be stale. */
   readonly reconnected: ISignal<IDsp, void>;
+  /** What people may set; the settings editor changes it. */
+  readonly preferences: IPreferences;
+  readonly preferencesChanged: ISignal<IDsp, IPreferences>;
 }
 
 export const IDsp = new Token<IDsp>(

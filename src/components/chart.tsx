@@ -1,10 +1,6 @@
-import { MimeModel, type IRenderMime, type IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import { MessageLoop } from '@lumino/messaging';
-import { Widget } from '@lumino/widgets';
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import * as React from 'react';
-
-/** JupyterLab's own Vega renderer: no second chart library in the bundle. */
-const VEGA_LITE = 'application/vnd.vegalite.v5+json';
+import { Painter, VEGA_LITE } from './painter';
 
 export interface IChartProps {
   rendermime: IRenderMimeRegistry;
@@ -14,12 +10,18 @@ export interface IChartProps {
   label: string;
 }
 
+/** Milliseconds of rest before a chart follows the width of its place. */
+const RESIZE_MS = 120;
+
 /** A chart. Where no Vega renderer is installed it says so, and the numbers stay in the tables. */
 export function Chart(props: IChartProps): React.ReactElement {
+  const { rendermime, height = 160 } = props;
   const host = React.useRef<HTMLDivElement>(null);
-  const renderer = React.useRef<IRenderMime.IRenderer | null>(null);
+  const painter = React.useRef<Painter | null>(null);
   const [missing, setMissing] = React.useState(false);
   const [theme, setTheme] = React.useState(0);
+  // not known yet, or not seen: nothing is drawn
+  const [width, setWidth] = React.useState(0);
   const text = JSON.stringify(props.spec);
 
   React.useEffect(() => {
@@ -34,67 +36,60 @@ export function Chart(props: IChartProps): React.ReactElement {
     if (!node) {
       return;
     }
-    if (!props.rendermime.mimeTypes.includes(VEGA_LITE)) {
+    if (!rendermime.mimeTypes.includes(VEGA_LITE)) {
       setMissing(true);
       return;
     }
-    let isCurrent = true;
-    const draw = async () => {
-      const data = { [VEGA_LITE]: themed(JSON.parse(text), node, props.height ?? 160) };
-      const model = new MimeModel({ data: data as never, trusted: true });
-      const fresh = renderer.current ?? props.rendermime.createRenderer(VEGA_LITE);
-      if (!renderer.current) {
-        renderer.current = fresh;
-        Widget.attach(fresh, node);
+    const fresh = new Painter(node, rendermime, () => setMissing(true));
+    painter.current = fresh;
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const measure = () => setWidth(Math.floor(node.clientWidth));
+    const observer = new ResizeObserver(() => {
+      if (timer !== null) {
+        clearTimeout(timer);
       }
-      await fresh.renderModel(model);
-      if (!isCurrent) {
-        return;
-      }
-      MessageLoop.sendMessage(fresh, Widget.ResizeMessage.UnknownSize);
-    };
-    draw().catch(() => isCurrent && setMissing(true));
+      timer = setTimeout(measure, RESIZE_MS);
+    });
+    observer.observe(node);
+    measure();
     return () => {
-      isCurrent = false;
-    };
-  }, [text, theme, props.rendermime, props.height]);
-
-  React.useEffect(
-    () => () => {
-      const widget = renderer.current;
-      renderer.current = null;
-      if (widget && !widget.isDisposed) {
-        if (widget.isAttached) {
-          Widget.detach(widget);
-        }
-        widget.dispose();
+      observer.disconnect();
+      if (timer !== null) {
+        clearTimeout(timer);
       }
-    },
-    []
-  );
+      fresh.dispose();
+      painter.current = null;
+    };
+  }, [rendermime]);
+
+  React.useEffect(() => {
+    if (host.current && width > 0) {
+      painter.current?.draw(themed(JSON.parse(text), host.current, width, height));
+    }
+  }, [text, theme, width, height, rendermime]);
 
   return (
-    <div
-      className="jp-Dsp-chart"
-      role="img"
-      aria-label={props.label}
-      style={{ minHeight: props.height ?? 160 }}
-    >
+    <div className="jp-Dsp-chart" role="img" aria-label={props.label} style={{ minHeight: height }}>
       {missing && <p className="jp-Dsp-muted">{props.label}</p>}
-      <div ref={host} />
+      <div ref={host} className="jp-Dsp-chartHost" />
     </div>
   );
 }
 
 /** Colours and fonts of the current theme, read from its CSS variables. */
-function themed(spec: { [key: string]: unknown }, node: HTMLElement, height: number): object {
+function themed(
+  spec: { [key: string]: unknown },
+  node: HTMLElement,
+  width: number,
+  height: number
+): { [key: string]: unknown } {
   const style = getComputedStyle(node);
   const color = (name: string, fallback: string) => style.getPropertyValue(name).trim() || fallback;
   const text = color('--jp-ui-font-color2', '#616161');
   const grid = color('--jp-border-color2', '#e0e0e0');
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
-    width: 'container',
+    width,
     height,
     autosize: { type: 'fit', contains: 'padding' },
     background: 'transparent',

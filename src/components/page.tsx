@@ -1,4 +1,5 @@
 import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
 import type * as React from 'react';
@@ -40,4 +41,15 @@ export function makePage(options: {
   page.title.closable = true;
   page.toolbar.hide();
   return page;
+}
+
+/** Shows a page. Notebook 7 has room for one document in its main area: there the page opens below it. */
+export function showPage(shell: JupyterFrontEnd.IShell, page: MainAreaWidget<Page>): void {
+  if (page.parent === null) {
+    shell.add(page, 'main');
+  }
+  if (page.parent === null) {
+    shell.add(page, 'down');
+  }
+  shell.activateById(page.id);
 }

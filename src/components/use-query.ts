@@ -9,6 +9,11 @@ export interface IQuery<T> {
   reload: () => void;
 }
 
+/** Does the change concern this record? An empty key stands for many of its kind. */
+export function touches(change: RecordChanged, kind: string, key?: string): boolean {
+  return change.kind === kind && (key === undefined || change.key === '' || change.key === key);
+}
+
 interface IOptions {
   /** Which changes make it stale; left out: none. */
   on?: (change: RecordChanged) => boolean;
@@ -33,15 +38,26 @@ export function useQuery<K extends OperationId>(
   const [answer, setAnswer] = useState<{ key: string; data: Output<K> } | null>(null);
   const [error, setError] = useState<DspError | null>(null);
   const [isLoading, setLoading] = useState(false);
-  const latest = useRef({ key, on: options.on });
-  latest.current = { key, on: options.on };
+  const latest = useRef({ key, on: options.on, visible });
+  latest.current = { key, on: options.on, visible };
+  const isGone = useRef(false);
   const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
   const busy = useRef(false);
   const again = useRef(false);
 
+  const plan = useCallback((ms: number) => {
+    if (timer.current === null && !isGone.current) {
+      timer.current = setTimeout(() => {
+        timer.current = null;
+        void run.current();
+      }, ms);
+    }
+  }, []);
+
   const load = useCallback(async () => {
     const wanted = latest.current.key;
-    if (wanted === null) {
+    // what nobody sees is read when it is seen again
+    if (wanted === null || !latest.current.visible) {
       return;
     }
     if (busy.current) {
@@ -61,7 +77,9 @@ export function useQuery<K extends OperationId>(
         reason instanceof DspError
           ? reason
           : new DspError({ code: 'internal', message: String(reason), hint: null, details: {} }, 0);
-      setError(problem);
+      if (latest.current.key === wanted) {
+        setError(problem);
+      }
       if (problem.code === 'unreachable' || problem.status === 503) {
         plan(RETRY_MS);
       }
@@ -73,20 +91,9 @@ export function useQuery<K extends OperationId>(
         plan(0);
       }
     }
-    // `plan` is stable, see below
-  }, [dsp, id]);
-
-  const plan = useCallback(
-    (ms: number) => {
-      if (timer.current === null) {
-        timer.current = setTimeout(() => {
-          timer.current = null;
-          void load();
-        }, ms);
-      }
-    },
-    [load]
-  );
+  }, [dsp, id, plan]);
+  const run = useRef(load);
+  run.current = load;
 
   useEffect(() => {
     if (visible && key !== null) {
@@ -120,14 +127,16 @@ export function useQuery<K extends OperationId>(
     return () => clearInterval(interval);
   }, [visible, everyMs, plan]);
 
-  useEffect(
-    () => () => {
+  useEffect(() => {
+    isGone.current = false;
+    return () => {
+      isGone.current = true;
       if (timer.current !== null) {
         clearTimeout(timer.current);
+        timer.current = null;
       }
-    },
-    []
-  );
+    };
+  }, []);
 
   return { data: answer?.data ?? null, error, isLoading, reload: () => plan(0) };
 }

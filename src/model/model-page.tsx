@@ -6,7 +6,7 @@ import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import { Chip, CopyLine, FilterBox, Problem } from '../components/basics';
 import { Chart } from '../components/chart';
-import { useQuery } from '../components/use-query';
+import { touches, useQuery } from '../components/use-query';
 import { age, bytes, value } from '../format';
 import { CommandIDs, type IDsp, type Model, type RecordChanged, type VersionDetail } from '../tokens';
 import { Facts } from '../train/run-page';
@@ -30,7 +30,7 @@ export interface IModelPageProps {
 export function ModelPage(props: IModelPageProps): React.ReactElement {
   const { dsp, trans, commands, model: name, visible } = props;
   const on = (change: RecordChanged) =>
-    (change.kind === 'model' && change.key === name) || (change.kind === 'version' && change.scope === name);
+    touches(change, 'model', name) || (change.kind === 'version' && change.scope === name);
   const model = useQuery(dsp, 'model.show', { model: name }, { visible, on });
   const history = useQuery(dsp, 'model.history', { model: name }, { visible, on });
   const [filter, setFilter] = React.useState('');
@@ -177,9 +177,9 @@ function historySpec(
       },
       y: { field: 'y', type: 'quantitative', title: null, scale: { zero: false } },
       tooltip: [
-        { field: 'v', title: 'version' },
+        { field: 'v', title: trans.__('version') },
         { field: 'y', title: history.metric, format: '.4~g' },
-        { field: 'alias' }
+        { field: 'alias', title: trans.__('alias') }
       ]
     },
     layer: [
@@ -187,7 +187,7 @@ function historySpec(
       {
         transform: [{ filter: 'datum.alias' }],
         mark: { type: 'text', dy: -8, fontSize: 10 },
-        encoding: { text: { field: 'alias' } }
+        encoding: { text: { field: 'alias', title: trans.__('alias') } }
       }
     ]
   };

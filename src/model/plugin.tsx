@@ -6,12 +6,11 @@ import {
   Notification,
   WidgetTracker
 } from '@jupyterlab/apputils';
-import { IMainMenu } from '@jupyterlab/mainmenu';
 import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import * as React from 'react';
-import { makePage, type Page } from '../components/page';
+import { makePage, type Page, showPage } from '../components/page';
 import { dspIcon } from '../icons';
 import { CommandIDs, IDsp, IDspPanel } from '../tokens';
 import { showExportDialog } from './export-dialog';
@@ -24,13 +23,7 @@ export const modelPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Models: list, page with versions, export to the versioned store.',
   autoStart: true,
   requires: [IDsp, IDspPanel, IRenderMimeRegistry],
-  optional: [
-    ITranslator,
-    ILayoutRestorer,
-    ICommandPalette,
-    INotebookTracker,
-    IMainMenu,
-  ],
+  optional: [ITranslator, ILayoutRestorer, ICommandPalette, INotebookTracker],
   activate: (
     app: JupyterFrontEnd,
     dsp: IDsp,
@@ -39,8 +32,7 @@ export const modelPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null,
-    notebooks: INotebookTracker | null,
-    menu: IMainMenu | null
+    notebooks: INotebookTracker | null
   ) => {
     const trans = (translator ?? nullTranslator).load('jupyterlab_dsp');
     const { commands, shell } = app;
@@ -83,9 +75,8 @@ export const modelPlugin: JupyterFrontEndPlugin<void> = {
             )
           });
           void pages.add(page);
-          shell.add(page, 'main');
         }
-        shell.activateById(id);
+        showPage(shell, page);
         page.content.update();
       }
     });
@@ -110,8 +101,10 @@ export const modelPlugin: JupyterFrontEndPlugin<void> = {
     commands.addCommand(CommandIDs.exportModel, {
       label: args =>
         args['isMenu']
-          ? trans.__('Model to the versioned store…')
-          : trans.__('Export Model to the Versioned Store…'),
+          ? trans.__('Model to the Versioned Store…')
+          : args['toolbar']
+            ? trans.__('Export model')
+            : trans.__('Export Model to the Versioned Store…'),
       caption: trans.__('Export the model of this notebook to the versioned store'),
       icon: args => (args['isMenu'] ? undefined : dspIcon),
       describedBy: {
@@ -140,9 +133,6 @@ export const modelPlugin: JupyterFrontEndPlugin<void> = {
     const category = trans.__('Data Science Platform');
     palette?.addItem({ command: CommandIDs.exportModel, category });
     palette?.addItem({ command: CommandIDs.openModel, category });
-    if (menu) {
-      addToExportMenu(menu, app);
-    }
     notebooks?.currentChanged.connect(() => commands.notifyCommandChanged(CommandIDs.exportModel));
     if (restorer) {
       void restorer.restore(pages, {
@@ -153,35 +143,6 @@ export const modelPlugin: JupyterFrontEndPlugin<void> = {
     }
   }
 };
-
-/** "Save and Export Notebook As" is built by the notebook extension once its exporters are known: wait for it. */
-function addToExportMenu(menu: IMainMenu, app: JupyterFrontEnd): void {
-  const add = (): boolean => {
-    const item = menu.fileMenu.items.find(
-      candidate => candidate.type === 'submenu' && candidate.submenu?.id === 'jp-mainmenu-file-notebookexport'
-    );
-    if (!item?.submenu) {
-      return false;
-    }
-    if (!item.submenu.items.some(other => other.command === CommandIDs.exportModel)) {
-      item.submenu.addItem({ type: 'separator' });
-      item.submenu.addItem({ command: CommandIDs.exportModel, args: { isMenu: true } });
-    }
-    return true;
-  };
-  void app.restored.then(() => {
-    if (add()) {
-      return;
-    }
-    let tries = 0;
-    const timer = setInterval(() => {
-      tries += 1;
-      if (add() || tries > 20) {
-        clearInterval(timer);
-      }
-    }, 500);
-  });
-}
 
 async function askModel(dsp: IDsp, trans: ReturnType<ITranslator['load']>): Promise<string | null> {
   const page = await dsp.client.call('model.list', { limit: 200 });

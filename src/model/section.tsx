@@ -3,11 +3,11 @@ import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import { Chip, EmptyState, FilterBox, Problem } from '../components/basics';
-import { useQuery } from '../components/use-query';
+import { useListKeys } from '../components/list-keys';
+import { touches, useQuery } from '../components/use-query';
 import { age, bytes, headline, value } from '../format';
 import { CommandIDs, type IDsp, type ISectionHeader, type Model, type Version } from '../tokens';
 
-const ROWS = 50;
 const VERSIONS = 5;
 
 /** The section "Models" of the side panel: families, and the newest versions of those that are open. */
@@ -20,7 +20,7 @@ export function ModelsSection(props: {
 }): React.ReactElement {
   const { dsp, trans, commands, report, visible } = props;
   const [filter, setFilter] = React.useState('');
-  const [limit, setLimit] = React.useState(ROWS);
+  const [limit, setLimit] = React.useState(dsp.preferences.rows);
   const [opened, setOpened] = React.useState<Set<string> | null>(null);
   const models = useQuery(
     dsp,
@@ -29,6 +29,7 @@ export function ModelsSection(props: {
     { visible, on: change => change.kind === 'model' || change.kind === 'version' }
   );
   const total = models.data?.total ?? null;
+  const keys = useListKeys<HTMLUListElement>();
 
   React.useEffect(() => {
     report({
@@ -73,7 +74,7 @@ export function ModelsSection(props: {
         onChange={setFilter}
         error={isFilterProblem ? (models.error?.body.message ?? null) : null}
       />
-      <ul className="jp-Dsp-list" aria-label={trans.__('Models')} aria-busy={models.isLoading}>
+      <ul className="jp-Dsp-list" aria-label={trans.__('Models')} aria-busy={models.isLoading} {...keys}>
         {items.map((model, index) => (
           <ModelItem
             key={model.name}
@@ -107,7 +108,7 @@ function ModelItem(props: {
   const open = () => void commands.execute(CommandIDs.openModel, { model: model.name });
   return (
     <li className="jp-DspModel-family">
-      <div className="jp-DspModel-familyRow">
+      <div className="jp-DspModel-familyRow" data-dsp-row>
         <button
           className="jp-Dsp-iconButton"
           aria-expanded={isOpen}
@@ -116,7 +117,12 @@ function ModelItem(props: {
         >
           {isOpen ? <caretDownIcon.react tag="span" /> : <caretRightIcon.react tag="span" />}
         </button>
-        <button className="jp-Dsp-rowButton" onClick={open} title={trans.__('Open %1', model.name)}>
+        <button
+          className="jp-Dsp-rowButton"
+          data-dsp-main
+          onClick={open}
+          title={trans.__('Open %1', model.name)}
+        >
           <span className="jp-Dsp-rowTop">
             <span className="jp-Dsp-rowName">{model.name}</span>
             <span className="jp-Dsp-muted">{trans._n('%1 version', '%1 versions', model.version_count)}</span>
@@ -153,8 +159,7 @@ function Versions(props: {
     {
       visible: props.visible,
       on: change =>
-        (change.kind === 'version' && change.scope === model.name) ||
-        (change.kind === 'model' && change.key === model.name)
+        (change.kind === 'version' && change.scope === model.name) || touches(change, 'model', model.name)
     }
   );
   return (
@@ -169,8 +174,8 @@ function Versions(props: {
         />
       ))}
       {versions.data?.next_cursor && (
-        <li>
-          <button className="jp-Dsp-link jp-Dsp-more" onClick={props.onAll}>
+        <li data-dsp-row>
+          <button className="jp-Dsp-link jp-Dsp-more" data-dsp-main onClick={props.onAll}>
             {trans.__('All versions')}
           </button>
         </li>
@@ -191,9 +196,10 @@ function VersionItem(props: {
       ? ([props.headlineName, version.metrics[props.headlineName] ?? null] as const)
       : headline(version.metrics);
   return (
-    <li>
+    <li data-dsp-row>
       <button
         className="jp-Dsp-rowButton"
+        data-dsp-main
         title={trans.__('Open version %1', version.version)}
         onClick={() =>
           void props.commands.execute(CommandIDs.openModel, {

@@ -4,6 +4,7 @@ import * as React from 'react';
 import { DspError, type Input } from '../client';
 import { Chip } from '../components/basics';
 import { age, bytes, pairs, value } from '../format';
+import { touches } from '../components/use-query';
 import type { IDsp, RecordChanged, Version } from '../tokens';
 
 const PAGE = 100;
@@ -90,8 +91,7 @@ export function useVersions(
     let timer: ReturnType<typeof setTimeout> | null = null;
     const changed = (_: IDsp, change: RecordChanged) => {
       const concerns =
-        (change.kind === 'version' && change.scope === input.model) ||
-        (change.kind === 'model' && change.key === input.model);
+        (change.kind === 'version' && change.scope === input.model) || touches(change, 'model', input.model);
       if (concerns && timer === null) {
         timer = setTimeout(() => {
           timer = null;

@@ -6,7 +6,12 @@ import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
 import type { Message } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
-import type { IDspPanel, ISection, ISectionHeader } from '../tokens';
+import { Problem } from '../components/basics';
+import { useQuery } from '../components/use-query';
+import type { IDsp, IDspPanel, ISection, ISectionHeader } from '../tokens';
+
+/** Ages are written in minutes: rows are drawn anew this often, in milliseconds, while they are seen. */
+const MINUTE = 60_000;
 
 /** What is remembered between sessions: which sections are folded. */
 export interface IPanelState {
@@ -16,6 +21,7 @@ export interface IPanelState {
 /** The side panel: sections that areas add, each with count, one action, and a body that lives while it is seen. */
 export class DspPanel extends ReactWidget implements IDspPanel {
   constructor(
+    readonly dsp: IDsp,
     private readonly trans: TranslationBundle,
     private readonly save: (state: IPanelState) => void
   ) {
@@ -95,19 +101,46 @@ function Body(props: { panel: DspPanel }): React.ReactElement {
     };
   }, [panel]);
   const { sections, folded, visible } = panel.view;
+  React.useEffect(() => {
+    if (!visible) {
+      return;
+    }
+    const timer = setInterval(() => setCount(count => count + 1), MINUTE);
+    return () => clearInterval(timer);
+  }, [visible]);
+  const trans = panel.translation;
+  const info = useQuery(panel.dsp, 'system.info', {}, { visible });
+  // without the server half no section can show anything: it is said once
+  const isMissing = info.error?.isMissingServer === true;
   return (
-    <div className="jp-Dsp-sections">
-      {sections.map(section => (
-        <Section
-          key={section.id}
-          section={section}
-          isFolded={folded.has(section.id)}
-          visible={visible && !folded.has(section.id)}
-          onToggle={() => panel.toggle(section.id)}
-          trans={panel.translation}
-        />
-      ))}
-    </div>
+    <>
+      <header className="jp-Dsp-panelHeader">
+        <h2>{trans.__('Data Science Platform')}</h2>
+        {info.data && (
+          <span
+            className="jp-Dsp-muted"
+            title={trans.__('Version %1, kept in %2', info.data.version, info.data.home)}
+          >
+            {info.data.user}
+          </span>
+        )}
+      </header>
+      {isMissing && info.error ? (
+        <Problem error={info.error} trans={trans} retry={info.reload} />
+      ) : (
+        <div className="jp-Dsp-sections">
+          {sections.map(section => (
+            <Section
+              key={section.id}
+              section={section}
+              isFolded={folded.has(section.id)}
+              visible={visible && !folded.has(section.id)}
+              onToggle={() => panel.toggle(section.id)}
+            />
+          ))}
+        </div>
+      )}
+    </>
   );
 }
 
@@ -116,7 +149,6 @@ function Section(props: {
   isFolded: boolean;
   visible: boolean;
   onToggle: () => void;
-  trans: TranslationBundle;
 }): React.ReactElement {
   const { section, isFolded } = props;
   const [header, setHeader] = React.useState<ISectionHeader>({});

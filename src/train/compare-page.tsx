@@ -6,7 +6,7 @@ import type { Shapes } from '../client';
 import { Chart } from '../components/chart';
 import { DiffView } from '../components/diff-view';
 import { Problem } from '../components/basics';
-import { useQuery } from '../components/use-query';
+import { touches, useQuery } from '../components/use-query';
 import { bytes, duration, value } from '../format';
 import { CommandIDs, type IDsp } from '../tokens';
 import { CurveGrid } from './curves';
@@ -29,7 +29,7 @@ export function ComparePage(props: {
     { refs },
     {
       visible,
-      on: change => change.kind === 'run' && refs.includes(change.key)
+      on: change => refs.some(ref => touches(change, 'run', ref))
     }
   );
   if (!answer.data) {
@@ -51,7 +51,7 @@ export function ComparePage(props: {
       {curves.length > 0 && (
         <>
           <h3>{trans.__('Curves')}</h3>
-          <CurveGrid rendermime={rendermime} curves={curves} height={190} />
+          <CurveGrid rendermime={rendermime} trans={trans} curves={curves} height={190} />
         </>
       )}
       <div className="jp-DspTrain-compareCharts">
@@ -189,7 +189,11 @@ function ParallelCoordinates(props: {
           x: { field: 'axis', type: 'nominal', sort: null, title: null, axis: { labelAngle: -20 } },
           y: { field: 'at', type: 'quantitative', title: null, axis: null },
           color: { field: 'owner', type: 'nominal', title: null, sort: null, legend: { orient: 'bottom' } },
-          tooltip: [{ field: 'owner', title: 'of' }, { field: 'axis' }, { field: 'number', format: '.4~g' }]
+          tooltip: [
+            { field: 'owner', title: props.trans.__('of') },
+            { field: 'axis', title: props.trans.__('axis') },
+            { field: 'number', title: props.trans.__('value'), format: '.4~g' }
+          ]
         },
         layer: [
           {
@@ -234,6 +238,7 @@ function Pareto(props: {
   if (known.length < 2) {
     return null;
   }
+  const unit = bySize ? trans.__('MB') : trans.__('s');
   const less = /loss|error|mse|mae/.test(metric);
   const front = known.filter(
     point =>
@@ -261,14 +266,14 @@ function Pareto(props: {
           x: {
             field: 'x',
             type: 'quantitative',
-            title: bySize ? 'MB' : 's',
+            title: unit,
             scale: { zero: false, padding: 20 }
           },
           y: { field: 'y', type: 'quantitative', title: metric, scale: { zero: false, padding: 20 } },
           tooltip: [
-            { field: 'label', title: 'of' },
+            { field: 'label', title: trans.__('of') },
             { field: 'y', title: metric, format: '.4~g' },
-            { field: 'x', title: bySize ? 'MB' : 's', format: '.3~g' }
+            { field: 'x', title: unit, format: '.3~g' }
           ]
         },
         layer: [

@@ -1,4 +1,5 @@
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { Chart } from '../components/chart';
 import type { Shapes } from '../client';
@@ -31,6 +32,7 @@ export function families(names: string[]): string[] {
 /** One chart for each metric family; epoch curves are preferred to step curves. */
 export function CurveGrid(props: {
   rendermime: IRenderMimeRegistry;
+  trans: TranslationBundle;
   curves: INamedSeries[];
   height?: number;
   most?: number;
@@ -54,7 +56,8 @@ export function CurveGrid(props: {
           spec={curveSpec(
             family,
             curves.filter(curve => metricFamily(curve.series.name) === family),
-            owners.size > 1
+            owners.size > 1,
+            props.trans
           )}
         />
       ))}
@@ -66,15 +69,23 @@ export function CurveGrid(props: {
 export function curveSpec(
   family: string,
   curves: INamedSeries[],
-  byOwner: boolean
+  byOwner: boolean,
+  trans: TranslationBundle
 ): { [key: string]: unknown } {
   const unit = curves[0]?.series.unit ?? 'epoch';
+  const unitName = unit === 'epoch' ? trans.__('epoch') : trans.__('step');
+  // the words of the legend, in the order in which the colours go
+  const sides: { [side: string]: string } = {
+    train: trans.__('train'),
+    validation: trans.__('validation'),
+    test: trans.__('test')
+  };
   const values = curves.flatMap(({ owner, series }) =>
     series.x.map((x, index) => ({
       x,
       y: series.y[index],
       owner,
-      side: metricSide(series.name)
+      side: sides[metricSide(series.name)]
     }))
   );
   const points = Math.max(0, ...curves.map(curve => curve.series.x.length));
@@ -83,7 +94,7 @@ export function curveSpec(
     data: { values },
     mark: { type: 'line', point: points < 3, interpolate: 'linear', invalid: 'break-paths-filter-domains' },
     encoding: {
-      x: { field: 'x', type: 'quantitative', title: unit, axis: { tickMinStep: 1, grid: false } },
+      x: { field: 'x', type: 'quantitative', title: unitName, axis: { tickMinStep: 1, grid: false } },
       y: { field: 'y', type: 'quantitative', title: null, scale: { zero: false } },
       color: byOwner
         ? { field: 'owner', type: 'nominal', title: null, legend: { orient: 'bottom' }, sort: null }
@@ -92,14 +103,14 @@ export function curveSpec(
             type: 'nominal',
             title: null,
             legend: { orient: 'top' },
-            sort: ['train', 'validation']
+            sort: Object.values(sides)
           },
       strokeDash: {
         field: 'side',
         type: 'nominal',
         legend: null,
         scale: {
-          domain: ['train', 'validation', 'test'],
+          domain: Object.values(sides),
           range: [
             [1, 0],
             [4, 3],
@@ -108,9 +119,9 @@ export function curveSpec(
         }
       },
       tooltip: [
-        { field: 'x', title: unit },
+        { field: 'x', title: unitName },
         { field: 'y', title: family, format: '.4~g' },
-        { field: byOwner ? 'owner' : 'side', title: byOwner ? 'of' : 'side' }
+        { field: byOwner ? 'owner' : 'side', title: byOwner ? trans.__('of') : trans.__('measured on') }
       ]
     }
   };

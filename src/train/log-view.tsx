@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
+import { touches } from '../components/use-query';
 import type { IDsp, RecordChanged } from '../tokens';
 
 /** Characters kept in the page; the whole log stays on the server. */
@@ -78,7 +79,7 @@ export function LogView(props: {
       }
     };
     const changed = (_: IDsp, change: RecordChanged) => {
-      if (change.kind === 'run' && change.key === runId) {
+      if (touches(change, 'run', runId)) {
         void read();
       }
     };

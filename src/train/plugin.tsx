@@ -13,10 +13,10 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { refreshIcon, stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import type { Page } from '../components/page';
-import { makePage } from '../components/page';
+import { makePage, type Page, showPage } from '../components/page';
 import { dspIcon } from '../icons';
 import { CommandIDs, IDsp, IDspPanel } from '../tokens';
+import { changedParams } from './changed-params';
 import { ComparePage } from './compare-page';
 import { tellKernels } from './kernel-context';
 import { RUN_MIME, RunCardRenderer } from './run-card';
@@ -55,9 +55,8 @@ export const trainPlugin: JupyterFrontEndPlugin<void> = {
       if (!page) {
         page = make();
         void tracker.add(page);
-        shell.add(page, 'main');
       }
-      shell.activateById(id);
+      showPage(shell, page);
     };
 
     const runArgs = {
@@ -71,7 +70,7 @@ export const trainPlugin: JupyterFrontEndPlugin<void> = {
       icon: dspIcon,
       describedBy: { args: runArgs },
       execute: async args => {
-        const runId = String(args['runId'] ?? (await latestRun(dsp)));
+        const runId = String(args['runId'] ?? (await latestRun(dsp, trans)));
         open(pages, `dsp-run-${runId}`, () =>
           makePage({
             id: `dsp-run-${runId}`,
@@ -196,38 +195,13 @@ function tell(reason: unknown): void {
   Notification.error(reason instanceof Error ? reason.message : String(reason), { autoClose: 8000 });
 }
 
-async function latestRun(dsp: IDsp): Promise<string> {
+async function latestRun(dsp: IDsp, trans: ReturnType<ITranslator['load']>): Promise<string> {
   const page = await dsp.client.call('train.list', { limit: 1 });
   const run = page.items[0];
   if (!run) {
-    throw new Error('There is no run yet.');
+    throw new Error(trans.__('There is no run yet.'));
   }
   return run.id;
-}
-
-/** Parameters that the text gives another value than they had; numbers, booleans and null are read as such. */
-export function changedParams(
-  old: { [name: string]: unknown },
-  text: string
-): { [name: string]: string | number | boolean | null } {
-  const changed: { [name: string]: string | number | boolean | null } = {};
-  for (const part of text.match(/[^\s=]+=(?:"[^"]*"|\S*)/g) ?? []) {
-    const [name, ...rest] = part.split('=');
-    const raw = rest.join('=');
-    let parsed: string | number | boolean | null;
-    try {
-      parsed = JSON.parse(raw) as string | number | boolean | null;
-    } catch {
-      parsed = { True: true, False: false, None: null }[raw] ?? raw;
-      if (raw === 'None') {
-        parsed = null;
-      }
-    }
-    if (name && JSON.stringify(parsed) !== JSON.stringify(old[name])) {
-      changed[name] = parsed;
-    }
-  }
-  return changed;
 }
 
 /** Milliseconds between a change of a run and the look at how it is. */
@@ -253,6 +227,10 @@ function notifyEnds(dsp: IDsp, app: JupyterFrontEnd, trans: ReturnType<ITranslat
     const actions = [
       { label: trans.__('Open'), callback: () => void app.commands.execute(CommandIDs.openRun, { runId }) }
     ];
+    const { notifications } = dsp.preferences;
+    if (notifications === 'none' || (notifications === 'problems' && run.state === 'succeeded')) {
+      return;
+    }
     if (run.state === 'succeeded') {
       const text = run.stored
         ? trans.__('%1 is trained: version %2 is stored.', run.name, run.stored.version)

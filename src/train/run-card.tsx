@@ -33,11 +33,12 @@ function RunCard(props: IRunViewProps): React.ReactElement {
       {isLive && <ProgressBar value={share(run.data.progress)} label={trans.__('Progress')} />}
       <RunProblem run={run.data} trans={trans} />
       <div className="jp-DspTrain-cardBody">
-        {series.length > 0 && (
+        {series.length > 0 && dsp.preferences.cardCurves > 0 && (
           <CurveGrid
             rendermime={rendermime}
+            trans={trans}
             height={140}
-            most={2}
+            most={dsp.preferences.cardCurves}
             curves={series.map(one => ({ owner: '', series: one }))}
           />
         )}

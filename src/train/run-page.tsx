@@ -6,7 +6,7 @@ import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import type { Shapes } from '../client';
 import { Problem, ProgressBar, share, StateDot, stateWords } from '../components/basics';
-import { useQuery } from '../components/use-query';
+import { touches, useQuery } from '../components/use-query';
 import { age, bytes, duration, value } from '../format';
 import { CommandIDs, type IDsp, type Run } from '../tokens';
 import { CurveGrid } from './curves';
@@ -25,7 +25,7 @@ export interface IRunViewProps {
 /** Run and curves, live: what page and card share. */
 export function useRun(props: IRunViewProps) {
   const { dsp, runId, visible } = props;
-  const on = (change: Shapes['RecordChanged']) => change.kind === 'run' && change.key === runId;
+  const on = (change: Shapes['RecordChanged']) => touches(change, 'run', runId);
   const run = useQuery(dsp, 'train.show', { run_id: runId }, { visible, on });
   const isLive = run.data ? !run.data.is_final : false;
   const curves = useQuery(
@@ -63,6 +63,7 @@ export function RunPage(props: IRunViewProps): React.ReactElement {
       ))}
       <CurveGrid
         rendermime={rendermime}
+        trans={trans}
         height={180}
         curves={(curves.data?.series ?? []).map(series => ({ owner: '', series }))}
       />

@@ -10,11 +10,11 @@ import {
   StateDot,
   stateWords
 } from '../components/basics';
+import { useListKeys } from '../components/list-keys';
 import { useQuery } from '../components/use-query';
 import { age, duration, headline, pairs, value } from '../format';
 import { CommandIDs, type IDsp, type ISectionHeader, type RunRow } from '../tokens';
 
-const ROWS = 30;
 const MOST_COMPARED = 10;
 
 /** The section "Runs" of the side panel. */
@@ -27,7 +27,7 @@ export function RunsSection(props: {
 }): React.ReactElement {
   const { dsp, trans, commands, report, visible } = props;
   const [filter, setFilter] = React.useState('');
-  const [limit, setLimit] = React.useState(ROWS);
+  const [limit, setLimit] = React.useState(dsp.preferences.rows);
   const [ticked, setTicked] = React.useState<string[]>([]);
   const runs = useQuery(
     dsp,
@@ -36,6 +36,7 @@ export function RunsSection(props: {
     { visible, on: change => change.kind === 'run' }
   );
   const total = runs.data?.total ?? null;
+  const keys = useListKeys<HTMLUListElement>();
 
   React.useEffect(() => {
     report({
@@ -74,7 +75,7 @@ export function RunsSection(props: {
         onChange={setFilter}
         error={isFilterProblem ? (runs.error?.body.message ?? null) : null}
       />
-      <ul className="jp-Dsp-list" aria-label={trans.__('Runs')} aria-busy={runs.isLoading}>
+      <ul className="jp-Dsp-list" aria-label={trans.__('Runs')} aria-busy={runs.isLoading} {...keys}>
         {items.map(run => (
           <RunItem
             key={run.id}
@@ -136,7 +137,12 @@ function RunItem(props: {
   const metric = headline(run.metrics);
   const params = pairs(run.params, 3);
   return (
-    <li className="jp-DspTrain-row" data-state={run.state} data-selected={props.isTicked || undefined}>
+    <li
+      className="jp-DspTrain-row"
+      data-dsp-row
+      data-state={run.state}
+      data-selected={props.isTicked || undefined}
+    >
       <input
         type="checkbox"
         checked={props.isTicked}
@@ -146,6 +152,7 @@ function RunItem(props: {
       <StateDot state={run.state} trans={trans} />
       <button
         className="jp-Dsp-rowButton"
+        data-dsp-main
         onClick={props.onOpen}
         title={trans.__('Open run %1 (%2)', run.id, stateWords(trans)[run.state])}
       >
