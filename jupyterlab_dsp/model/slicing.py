@@ -7,6 +7,7 @@ included cell, the cells that define its names are included, and those that may 
 from __future__ import annotations
 
 import builtins
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
