@@ -89,7 +89,7 @@ def expected(records: Iterable[Record], query: Query) -> list[Record]:
 def read_all(records: Records, kind: str, query: Query, scope: str | None = "") -> list[Record]:
     """Every page, one after the other."""
     found: list[Record] = []
-    cursor = None
+    cursor: str | None = None
     while True:
         page = records.list(kind, Query(query.where, query.sort, query.descending, query.limit, cursor), scope=scope)
         assert len(page.items) <= query.limit
@@ -327,12 +327,12 @@ class RecordsSuite:
             sort = data.draw(st.one_of(st.just(""), PATHS), "sort").replace('"', "")
             limit = data.draw(st.integers(1, 4), "limit")
             query = Query(data.draw(FILTERS, "filter"), sort, data.draw(st.booleans(), "descending"), limit)
-            for scope in ("", "s", None):
-                wanted = expected([each for each in stored if scope is None or each.scope == scope], query)
-                found = read_all(records, "run", query, scope)
+            for within in ("", "s", None):
+                wanted = expected([each for each in stored if within is None or each.scope == within], query)
+                found = read_all(records, "run", query, within)
                 assert [(each.scope, each.key) for each in found] == [(each.scope, each.key) for each in wanted]
                 assert same([each.doc for each in found], [each.doc for each in wanted])
-                counted = records.list("run", Query(query.where, limit=1, count=True), scope=scope)
+                counted = records.list("run", Query(query.where, limit=1, count=True), scope=within)
                 assert counted.total == len(wanted)
 
     def test_lists_with_many_records_page_without_gap(self, records: Records) -> None:
@@ -377,14 +377,14 @@ class RecordsSuite:
     def test_the_cursor_of_another_query_is_refused(self, records: Records) -> None:
         for i in range(3):
             records.put("run", f"{i}", {"a": i})
-        cursor = records.list("run", Query(limit=1)).next_cursor
-        assert records.list("run", Query(limit=2, cursor=cursor)).items
-        for other in (Query("a > 0", cursor=cursor), Query(sort="a", cursor=cursor), Query("", "", True, 1, cursor)):
+        given = records.list("run", Query(limit=1)).next_cursor
+        assert records.list("run", Query(limit=2, cursor=given)).items
+        for other in (Query("a > 0", cursor=given), Query(sort="a", cursor=given), Query("", "", True, 1, given)):
             with pytest.raises(InvalidInput) as caught:
                 records.list("run", other)
             assert caught.value.details["field"] == "cursor"
         with pytest.raises(InvalidInput):
-            records.list("version", Query(cursor=cursor))
+            records.list("version", Query(cursor=given))
 
     @pytest.mark.parametrize(("query", "field"), [(Query("a >"), "filter"), (Query(limit=0), "limit")])
     def test_a_wrong_query_names_the_field(self, records: Records, query: Query, field: str) -> None:
