@@ -1,12 +1,12 @@
-"""What the fault tests run in processes of their own: ``python fault_worker.py HOME WHAT SEED``.
+"""What the fault tests run in processes of their own; imported by multiprocessing's fork server.
 
-Each acknowledged version is one line on stdout: "<model> <version> <digest of its weights>".
+Each acknowledged version is one line, appended to a file by one write: a killed worker leaves a whole line or none.
 """
 
 from __future__ import annotations
 
+import os
 import random
-import sys
 from pathlib import Path
 
 from jupyterlab_dsp.contract.model import ListVersions, OneVersion, Purge
@@ -16,7 +16,7 @@ from jupyterlab_dsp.platform import Platform
 from jupyterlab_dsp.settings import Settings
 
 
-def save_for_ever(platform: Platform, rng: random.Random) -> None:
+def save_for_ever(platform: Platform, rng: random.Random, out: int) -> None:
     """Versions of few different weights, so that blobs are shared between versions that come and go."""
     while True:
         weights = bytes([rng.randrange(6)]) * rng.choice((10, 50_000, 3_000_000))
@@ -25,14 +25,12 @@ def save_for_ever(platform: Platform, rng: random.Random) -> None:
         (folder / "w").write_bytes(weights)
         files = [SavedFile("w", folder / "w"), SavedFile("c", b"%d" % rng.randrange(3))]
         version = platform.model.add_version("m", Saved(files), format="pickle", metrics={"a": rng.random()})
-        # one write: a killed worker leaves a whole line or none
-        sys.stdout.write(f"{version.version}\n")
-        sys.stdout.flush()
+        os.write(out, b"%d\n" % version.version)
         folder.rmdir()
 
 
-def purge_for_ever(platform: Platform, rng: random.Random) -> None:
-    """Deletes and purges odd versions, and says which before it does."""
+def purge_for_ever(platform: Platform, rng: random.Random, out: int) -> None:
+    """Deletes and purges odd versions."""
     while True:
         try:
             rows = platform.model.versions(ListVersions(model="m", limit=200)).items
@@ -47,15 +45,18 @@ def purge_for_ever(platform: Platform, rng: random.Random) -> None:
         platform.model.purge(Purge())
 
 
-def add_versions(platform: Platform, rng: random.Random) -> None:
+def add_versions(platform: Platform, rng: random.Random, out: int) -> None:
     """20 versions of one model, as fast as it goes."""
     for number in range(20):
-        content = b"%d %f" % (number, rng.random())
-        saved = Saved([SavedFile("w", content)])
-        print(platform.model.add_version("m", saved, format="pickle", metrics={"a": number}).version, flush=True)
+        saved = Saved([SavedFile("w", b"%d %f" % (number, rng.random()))])
+        version = platform.model.add_version("m", saved, format="pickle", metrics={"a": number})
+        os.write(out, b"%d\n" % version.version)
 
 
-if __name__ == "__main__":
-    home, what, seed = sys.argv[1:]
-    chosen = {"save": save_for_ever, "purge": purge_for_ever, "add": add_versions}[what]
-    chosen(Platform(Settings(home=Path(home), user="fault")), random.Random(int(seed)))
+ROLES = {"save": save_for_ever, "purge": purge_for_ever, "add": add_versions}
+
+
+def work(home: str, role: str, seed: int, out: str) -> None:
+    """Entry of a worker."""
+    descriptor = os.open(out, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    ROLES[role](Platform(Settings(home=Path(home), user="fault")), random.Random(seed), descriptor)

@@ -34,7 +34,7 @@ loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
 model.fit(np.ones((32, 8)), np.zeros(32), verbose=0)
 for number, each in enumerate([*model.weights, *model.optimizer.variables]):
-    if each.shape:
+    if len(each.shape):
         each.assign(keras.ops.ones_like(each) * number / 10)
 """
 
