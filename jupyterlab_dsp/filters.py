@@ -140,7 +140,7 @@ _EXPECTED = (
     ("_IN", "'in (...)'"),
     ("$END", "the end"),
 )
-_BARE = re.compile(r"""[^\s()=!<>~,"'\\]+""")
+_BARE = re.compile(r"""[^\s()=!<>~,"']+""")
 _KEYWORDS = frozenset(("and", "or", "not", "in", "has"))
 _LITERALS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _INTEGER = re.compile(r"[+-]?\d{1,300}", re.ASCII)
