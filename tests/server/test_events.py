@@ -63,3 +63,43 @@ def test_change_of_another_process_is_heard_within_two_seconds(server: Server, w
         assert (message["area"], message["kind"], message["deleted"]) == ("model", "model", False)
     finally:
         connection.close()
+
+
+@pytest.mark.slow
+def test_real_run_is_told_while_it_prints_and_when_it_ends(server: Server) -> None:
+    """Nobody asks for the run's state: the watcher settles it, and tells twice a second at most."""
+    import websocket
+
+    url = server.url.replace("http", "ws") + server.base_url + "/api/events/subscribe"
+    connection = websocket.create_connection(url, header=[f"Authorization: token {server.token}"], timeout=120)
+    source = "import time\nfor number in range(40):\n    print(number, flush=True)\n    time.sleep(0.1)\n"
+    body = {"name": "told", "target": "c", "keep": False, "cells": [{"id": "c", "source": source, "index": 0}]}
+    try:
+        with server.client() as client:
+            answer = client.post(f"{server.api}/train/runs", json=body)
+            assert answer.status_code == 201, answer.text
+            run_id = answer.json()["id"]
+            times: list[float] = []
+            records = _records(server)
+            while True:
+                message = json.loads(connection.recv())
+                if message.get("key") != run_id:
+                    continue
+                times.append(time.monotonic())
+                document = records.get("run", run_id).doc
+                if document["is_final"]:
+                    break
+            assert document["state"] == "succeeded"
+            assert "39" in client.get(f"{server.api}/train/runs/{run_id}/log").json()["text"]
+        assert len(times) >= 4
+        assert len(times) - 1 <= 2.3 * (times[-1] - times[0]) + 1
+    finally:
+        connection.close()
+
+
+def _records(server: Server) -> Any:
+    """The server's records, read past its services: asking them would settle the run."""
+    from jupyterlab_dsp.platform import Platform
+    from jupyterlab_dsp.settings import Settings
+
+    return Platform(Settings(home=server.home)).records

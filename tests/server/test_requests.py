@@ -126,11 +126,7 @@ def test_malformed_body_is_the_callers_fault(body: str | bytes) -> None:
 
 
 def test_types_of_json_are_kept() -> None:
-    for body, field in (
-        ('{"dry_run": 1}', "dry_run"),
-        ('{"dry_run": "true"}', "dry_run"),
-        ('{"versions": ["1"]}', "versions"),
-    ):
+    for body in ('{"dry_run": 1}', '{"dry_run": "true"}', '{"versions": ["1"]}'):
         with pytest.raises(InvalidInput) as caught:
             _post(body, BY_ID["model.purge"])
         assert caught.value.details["field"].split(".")[0] in body
