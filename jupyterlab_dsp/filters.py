@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -46,11 +46,14 @@ Scalar = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a path is compared with. ``text`` is what was typed, less its quotes."""
+    """What a path is compared with. ``text`` is what was typed, less its quotes.
+
+    ``quoted`` is only how it is rendered: text is text with quotes or without.
+    """
 
     value: Scalar | None
     text: str
-    quoted: bool = False
+    quoted: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
