@@ -57,7 +57,7 @@ export function duration(seconds: number | null | undefined): string {
     return '';
   }
   if (seconds < 10) {
-    return trans.__('%1 s', seconds.toFixed(1));
+    return trans.__('%1 s', Number.isInteger(seconds) ? seconds : seconds.toFixed(1));
   }
   const whole = Math.round(seconds);
   if (whole < 60) {
@@ -67,6 +67,13 @@ export function duration(seconds: number | null | undefined): string {
     return trans.__('%1 min %2 s', Math.floor(whole / 60), whole % 60);
   }
   return trans.__('%1 h %2 min', Math.floor(whole / 3600), Math.floor((whole % 3600) / 60));
+}
+
+/** Time left, as exact as a guess may be: "40 s", "3 min", "1 h 5 min". */
+export function roughly(seconds: number): string {
+  return seconds >= 60 && seconds < 3600
+    ? trans.__('%1 min', Math.round(seconds / 60))
+    : duration(Math.round(seconds));
 }
 
 /** A metric or parameter: short, never misleading. */

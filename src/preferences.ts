@@ -17,7 +17,7 @@ const PLUGIN = 'jupyterlab-dsp:panel';
 /** As the schema says, for a front end without settings. */
 export const DEFAULTS: IPreferences = {
   notifications: 'all',
-  rows: 30,
+  rows: 8,
   cardCurves: 2,
   showInNotebook7: true
 };

@@ -1,5 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { Button, caretDownIcon, copyIcon, refreshIcon } from '@jupyterlab/ui-components';
+import { copyIcon, refreshIcon } from '@jupyterlab/ui-components';
 import { Clipboard, Notification } from '@jupyterlab/apputils';
 import * as React from 'react';
 import type { DspError } from '../client';
@@ -58,6 +58,28 @@ export function ProgressBar(props: { value: number | null; label: string }): Rea
   );
 }
 
+/** A small button of pages and cards. `primary` is the one that most people want; `danger` ends or removes. */
+export function Action(props: {
+  onClick: () => void;
+  kind?: 'primary' | 'danger';
+  disabled?: boolean;
+  title?: string;
+  children: React.ReactNode;
+}): React.ReactElement {
+  return (
+    <button
+      type="button"
+      className="jp-Dsp-button"
+      data-kind={props.kind}
+      disabled={props.disabled}
+      title={props.title}
+      onClick={props.onClick}
+    >
+      {props.children}
+    </button>
+  );
+}
+
 /** What a page or section shows instead of its content when a call failed. */
 export function Problem(props: {
   error: DspError;
@@ -71,9 +93,9 @@ export function Problem(props: {
       {error.body.hint && <p>{error.body.hint}</p>}
       {error.isMissingServer && <CopyLine text={'pip install "jupyterlab-dsp[lab]"'} trans={trans} />}
       {props.retry && (
-        <Button minimal small onClick={props.retry}>
+        <Action onClick={props.retry}>
           <refreshIcon.react tag="span" /> {trans.__('Try again')}
-        </Button>
+        </Action>
       )}
     </div>
   );
@@ -160,5 +182,3 @@ export function Chip(props: { text: string; strong?: boolean; title?: string }):
     </span>
   );
 }
-
-export { caretDownIcon };

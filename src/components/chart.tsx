@@ -1,4 +1,5 @@
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { Painter, VEGA_LITE } from './painter';
 
@@ -7,8 +8,26 @@ export interface IChartProps {
   /** A Vega-Lite specification, without colours: they come from the theme. */
   spec: { [key: string]: unknown };
   height?: number;
+  /** What is drawn, for those who cannot see it. */
   label: string;
+  /** Title and legend; left out: the label. */
+  caption?: React.ReactNode;
+  trans: TranslationBundle;
 }
+
+/** Colours of lines in their order: variables of the theme, and what stands in where a theme has them not. */
+export const PALETTE: [variable: string, fallback: string][] = [
+  ['--jp-brand-color1', '#1976d2'],
+  ['--jp-warn-color1', '#f57c00'],
+  ['--jp-success-color1', '#388e3c'],
+  ['--jp-error-color1', '#d32f2f'],
+  ['--jp-info-color1', '#0097a7'],
+  ['--jp-accent-color1', '#7b1fa2'],
+  ['--jp-mirror-editor-string-color', '#ba2121'],
+  ['--jp-mirror-editor-operator-color', '#aa22ff'],
+  ['--jp-mirror-editor-attribute-color', '#0000cc'],
+  ['--jp-ui-font-color2', '#616161']
+];
 
 /** Milliseconds of rest before a chart follows the width of its place. */
 const RESIZE_MS = 120;
@@ -69,10 +88,14 @@ export function Chart(props: IChartProps): React.ReactElement {
   }, [text, theme, width, height, rendermime]);
 
   return (
-    <div className="jp-Dsp-chart" role="img" aria-label={props.label} style={{ minHeight: height }}>
-      {missing && <p className="jp-Dsp-muted">{props.label}</p>}
-      <div ref={host} className="jp-Dsp-chartHost" />
-    </div>
+    <figure className="jp-Dsp-chart">
+      <figcaption>{props.caption ?? props.label}</figcaption>
+      {missing ? (
+        <p className="jp-Dsp-muted">{props.trans.__('No Vega renderer is installed here.')}</p>
+      ) : (
+        <div ref={host} className="jp-Dsp-chartHost" role="img" aria-label={props.label} style={{ height }} />
+      )}
+    </figure>
   );
 }
 
@@ -92,6 +115,7 @@ function themed(
     width,
     height,
     autosize: { type: 'fit', contains: 'padding' },
+    padding: { left: 0, right: 6, top: 6, bottom: 0 },
     background: 'transparent',
     ...spec,
     config: {
@@ -108,26 +132,11 @@ function themed(
         titleFontWeight: 'normal'
       },
       legend: { labelColor: text, titleColor: text, labelFontSize: 10 },
-      title: {
-        color: color('--jp-ui-font-color1', '#212121'),
-        fontSize: 11,
-        fontWeight: 'normal',
-        anchor: 'start'
-      },
+      mark: { color: color('--jp-brand-color1', '#1976d2') },
       line: { strokeWidth: 1.5 },
+      text: { color: color('--jp-ui-font-color1', '#212121') },
       range: {
-        category: [
-          color('--jp-brand-color1', '#1976d2'),
-          color('--jp-warn-color1', '#f57c00'),
-          color('--jp-success-color1', '#388e3c'),
-          color('--jp-error-color1', '#d32f2f'),
-          color('--jp-info-color1', '#0097a7'),
-          color('--jp-accent-color1', '#7b1fa2'),
-          '#795548',
-          '#607d8b',
-          '#c0ca33',
-          '#ec407a'
-        ]
+        category: PALETTE.map(([name, fallback]) => color(name, fallback))
       }
     }
   };

@@ -2,6 +2,7 @@ import { Dialog, Notification, ReactWidget } from '@jupyterlab/apputils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
+import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 import { DspError, type Input, type Shapes } from '../client';
 import { CopyLine } from '../components/basics';
@@ -24,49 +25,78 @@ type Choice =
   | { kind: 'spec'; request: Input<'model.export'>; prove: boolean }
   | { kind: 'trained'; name: string; variable: string; message: string };
 
+/** The choice, what the button says, and why there is no choice. */
+type OnChoice = (choice: Choice | null, label: string, reason?: string) => void;
+
 /** Ask what to export and export it. */
 export async function showExportDialog(context: IDialogContext): Promise<void> {
-  const { dsp, notebook, trans, commands } = context;
   let facts: IKernelFacts | null = null;
   try {
-    facts = await askKernel(notebook);
+    facts = await askKernel(context.notebook);
   } catch {
     facts = null; // a kernel without the platform: the document alone will do
   }
-  const body = new ExportBody(context, facts);
-  const dialog = new Dialog<Choice | null>({
-    title: trans.__('Export to the versioned store'),
-    body,
-    hasClose: true,
-    focusNodeSelector: 'input[name="dsp-export-name"]',
-    buttons: [
-      Dialog.cancelButton({ label: trans.__('Cancel') }),
-      Dialog.okButton({ label: trans.__('Export') })
-    ]
-  });
-  dialog.addClass('jp-DspModel-dialog');
-  const okButton = () =>
-    dialog.node.querySelector<HTMLButtonElement>('.jp-Dialog-footer .jp-mod-accept:not(.jp-mod-reject)');
-  body.onState = (label, enabled) => {
-    const button = okButton();
-    if (button) {
-      button.disabled = !enabled;
-      const text = button.querySelector('.jp-Dialog-buttonLabel');
-      if (text) {
-        text.textContent = label;
-      }
-    }
-  };
-  const result = await dialog.launch();
-  if (!result.button.accept || !result.value) {
-    return;
+  await new ExportDialog(context, new ExportBody(context, facts)).launch();
+}
+
+/** Stays open until the export has succeeded: what was chosen is not lost by an error. */
+class ExportDialog extends Dialog<Choice | null> {
+  constructor(
+    private readonly context: IDialogContext,
+    private readonly form: ExportBody
+  ) {
+    super({
+      title: context.trans.__('Export to the versioned store'),
+      body: form,
+      hasClose: true,
+      focusNodeSelector: 'input[name="dsp-export-name"]',
+      buttons: [
+        Dialog.cancelButton({ label: context.trans.__('Cancel') }),
+        Dialog.okButton({ label: context.trans.__('Export') })
+      ]
+    });
+    this.addClass('jp-DspModel-dialog');
+    form.stateChanged.connect(this._show, this);
+    this._show();
   }
-  try {
-    await carryOut(result.value, { dsp, notebook, trans, commands });
-  } catch (reason) {
-    Notification.error(reason instanceof Error ? reason.message : String(reason), { autoClose: false });
+
+  override resolve(index: number = OK): void {
+    if (index !== OK) {
+      super.resolve(index);
+      return;
+    }
+    // Enter exports from a text field or the button, not from a tick, a tab or a copy button
+    const at = document.activeElement;
+    if (this.form.node.contains(at) && !at?.matches('input[type="text"]')) {
+      return;
+    }
+    const choice = this.form.getValue();
+    if (choice === null || this.form.isBusy) {
+      return;
+    }
+    this.form.begin();
+    carryOut(choice, this.context).then(
+      () => super.resolve(OK),
+      (reason: unknown) => this.form.fail(reason instanceof Error ? reason.message : String(reason))
+    );
+  }
+
+  private _show(): void {
+    const button = this.node.querySelector<HTMLButtonElement>('.jp-Dialog-footer .jp-mod-accept');
+    if (!button) {
+      return;
+    }
+    button.disabled = this.form.getValue() === null || this.form.isBusy;
+    button.title = this.form.reason;
+    const text = button.querySelector('.jp-Dialog-buttonLabel');
+    if (text) {
+      text.textContent = this.form.isBusy ? this.context.trans.__('Exporting…') : this.form.label;
+    }
   }
 }
+
+/** Place of the button that exports. */
+const OK = 1;
 
 async function carryOut(choice: Choice, { dsp, notebook, trans, commands }: IDialogContext): Promise<void> {
   if (choice.kind === 'trained') {
@@ -119,34 +149,69 @@ class ExportBody extends ReactWidget implements Dialog.IBodyWidget<Choice | null
     private readonly facts: IKernelFacts | null
   ) {
     super();
+    this.label = context.trans.__('Export');
   }
 
-  onState: (label: string, enabled: boolean) => void = () => undefined;
+  /** What the button says, and why it cannot be pressed. */
+  label: string;
+  reason = '';
+
+  get stateChanged(): Signal<this, void> {
+    return this._stateChanged;
+  }
+
+  get isBusy(): boolean {
+    return this._isBusy;
+  }
 
   getValue(): Choice | null {
     return this._choice;
   }
 
+  begin(): void {
+    this._isBusy = true;
+    this._problem = '';
+    this.update();
+    this._stateChanged.emit();
+  }
+
+  fail(message: string): void {
+    this._isBusy = false;
+    this._problem = message;
+    this.update();
+    this._stateChanged.emit();
+  }
+
   protected override render(): React.ReactElement {
     return (
-      <ExportForm
-        {...this.context}
-        facts={this.facts}
-        onChoice={(choice, label) => {
-          this._choice = choice;
-          this.onState(label, choice !== null);
-        }}
-      />
+      <>
+        {this._problem && (
+          <p className="jp-Dsp-problem" role="alert">
+            {this._problem}
+          </p>
+        )}
+        <ExportForm {...this.context} facts={this.facts} onChoice={this._take} />
+      </>
     );
   }
 
+  private readonly _take: OnChoice = (choice, label, reason = '') => {
+    this._choice = choice;
+    this.label = label;
+    this.reason = reason;
+    this._stateChanged.emit();
+  };
+
   private _choice: Choice | null = null;
+  private _isBusy = false;
+  private _problem = '';
+  private readonly _stateChanged = new Signal<this, void>(this);
 }
 
 function ExportForm(
   props: IDialogContext & {
     facts: IKernelFacts | null;
-    onChoice: (choice: Choice | null, label: string) => void;
+    onChoice: OnChoice;
   }
 ): React.ReactElement {
   const { trans, facts } = props;
@@ -154,20 +219,28 @@ function ExportForm(
   const [tab, setTab] = React.useState<'spec' | 'trained'>('spec');
   const [name, setName] = React.useState(() => defaultName(props.notebook));
   const [message, setMessage] = React.useState('');
+  const [next, setNext] = React.useState<number | null>(null);
   const fields = (
     <div className="jp-DspModel-fields">
       <label>
         <span>{trans.__('Name')}</span>
         <input
+          type="text"
           name="dsp-export-name"
           className="jp-mod-styled"
           value={name}
-          onChange={event => setName(event.target.value)}
+          autoComplete="off"
+          spellCheck={false}
+          onChange={event => setName(event.target.value.trim())}
         />
+        {tab === 'spec' && next !== null && (
+          <span className="jp-DspModel-next">{trans.__('becomes version %1', next)}</span>
+        )}
       </label>
       <label>
         <span>{trans.__('Message')}</span>
         <input
+          type="text"
           name="dsp-export-message"
           className="jp-mod-styled"
           placeholder={trans.__('Why this version?')}
@@ -179,19 +252,43 @@ function ExportForm(
   );
   return (
     <div className="jp-DspModel-export">
-      <div role="tablist" className="jp-DspModel-tabs">
-        <button role="tab" aria-selected={tab === 'spec'} onClick={() => setTab('spec')}>
-          {trans.__('The untrained model (Spec)')}
-        </button>
-        <button role="tab" aria-selected={tab === 'trained'} onClick={() => setTab('trained')}>
-          {trans.__('A trained model from this kernel (%1)', models.length)}
-        </button>
+      <div
+        role="tablist"
+        className="jp-DspModel-tabs"
+        aria-label={trans.__('What to export')}
+        onKeyDown={event => {
+          // not buttons: the dialog keeps Enter and the arrows of buttons for its own
+          if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') {
+            const other = tab === 'spec' ? 'trained' : 'spec';
+            setTab(other);
+            event.currentTarget.querySelector<HTMLElement>(`[data-tab=${other}]`)?.focus();
+          }
+        }}
+      >
+        {(['spec', 'trained'] as const).map(one => (
+          <div
+            key={one}
+            role="tab"
+            id={`jp-dsp-export-tab-${one}`}
+            data-tab={one}
+            tabIndex={tab === one ? 0 : -1}
+            aria-selected={tab === one}
+            aria-controls="jp-dsp-export-panel"
+            onClick={() => setTab(one)}
+          >
+            {one === 'spec'
+              ? trans.__('The untrained model (Spec)')
+              : trans.__('A trained model from this kernel (%1)', models.length)}
+          </div>
+        ))}
       </div>
-      {tab === 'spec' ? (
-        <SpecForm {...props} name={name} message={message} fields={fields} />
-      ) : (
-        <TrainedForm {...props} models={models} name={name} message={message} fields={fields} />
-      )}
+      <div role="tabpanel" id="jp-dsp-export-panel" aria-labelledby={`jp-dsp-export-tab-${tab}`}>
+        {tab === 'spec' ? (
+          <SpecForm {...props} name={name} message={message} fields={fields} onNext={setNext} />
+        ) : (
+          <TrainedForm {...props} models={models} name={name} message={message} fields={fields} />
+        )}
+      </div>
     </div>
   );
 }
@@ -232,7 +329,8 @@ function SpecForm(
     name: string;
     message: string;
     fields: React.ReactElement;
-    onChoice: (choice: Choice | null, label: string) => void;
+    onNext: (version: number | null) => void;
+    onChoice: OnChoice;
   }
 ): React.ReactElement {
   const { dsp, notebook, trans, facts, name, message, onChoice } = props;
@@ -280,6 +378,11 @@ function SpecForm(
   }, [dsp, request]);
 
   const isReady = plan !== null && error === null && plan.problems.length === 0 && plan.name === name;
+  const reason = error ?? plan?.problems.join(' ') ?? trans.__('Looking at the cells…');
+  const { onNext } = props;
+  React.useEffect(() => {
+    onNext(error === null && plan ? plan.next_version : null);
+  }, [onNext, plan, error]);
   React.useEffect(() => {
     const label = plan ? trans.__('Export version %1', plan.next_version) : trans.__('Export');
     onChoice(
@@ -295,9 +398,10 @@ function SpecForm(
             }
           }
         : null,
-      label
+      label,
+      isReady ? '' : reason
     );
-  }, [isReady, plan, prove, message, request, notebook, onChoice, trans]);
+  }, [isReady, reason, plan, prove, message, request, notebook, onChoice, trans]);
 
   if (!plan) {
     return (
@@ -330,7 +434,6 @@ function SpecForm(
     <div className="jp-DspModel-columns">
       <div>
         {props.fields}
-        <p className="jp-Dsp-muted">{trans.__('becomes version %1', plan.next_version)}</p>
         {error && (
           <p className="jp-Dsp-fieldError" role="alert">
             {error}
@@ -476,7 +579,7 @@ function TrainedForm(
     name: string;
     message: string;
     fields: React.ReactElement;
-    onChoice: (choice: Choice | null, label: string) => void;
+    onChoice: OnChoice;
   }
 ): React.ReactElement {
   const { models, trans, name, message, onChoice } = props;
@@ -485,7 +588,8 @@ function TrainedForm(
   React.useEffect(() => {
     onChoice(
       variable && isName ? { kind: 'trained', name, variable, message } : null,
-      trans.__('Store %1', variable || trans.__('the model'))
+      trans.__('Store %1', variable || trans.__('the model')),
+      variable ? (isName ? '' : trans.__('The name is not one.')) : trans.__('No model is chosen.')
     );
   }, [variable, name, message, isName, onChoice, trans]);
   return (

@@ -1,10 +1,9 @@
 import { Clipboard, Dialog, InputDialog, Notification, showDialog } from '@jupyterlab/apputils';
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { Button } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
-import { Chip, CopyLine, FilterBox, Problem } from '../components/basics';
+import { Action, Chip, CopyLine, FilterBox, Problem } from '../components/basics';
 import { Chart } from '../components/chart';
 import { touches, useQuery } from '../components/use-query';
 import { age, bytes, value } from '../format';
@@ -123,9 +122,9 @@ export function ModelPage(props: IModelPageProps): React.ReactElement {
             </p>
           )}
           {showTrash && versions.rows.length > 0 && (
-            <Button className="jp-mod-warn" onClick={() => void purge(dsp, name, trans)}>
+            <Action kind="danger" onClick={() => void purge(dsp, name, trans)}>
               {trans.__('Purge the trash…')}
-            </Button>
+            </Action>
           )}
         </div>
         <aside className="jp-DspModel-side" aria-label={trans.__('Selected version')}>
@@ -133,7 +132,8 @@ export function ModelPage(props: IModelPageProps): React.ReactElement {
             <Chart
               rendermime={props.rendermime}
               height={120}
-              label={trans.__('%1 over versions', history.data.metric)}
+              trans={trans}
+              label={trans.__('%1 over versions', history.data.metric.replace(/_/g, ' '))}
               spec={historySpec(history.data, trans)}
             />
           )}
@@ -158,24 +158,45 @@ function historySpec(
   history: { metric: string; points: { version: number; value: number | null; aliases: string[] }[] },
   trans: TranslationBundle
 ): { [key: string]: unknown } {
-  return {
-    title: trans.__('%1 over versions', history.metric.replace(/_/g, ' ')),
-    data: {
-      values: history.points.map(point => ({
-        v: point.version,
-        y: point.value,
-        alias: point.aliases.join(', ')
-      }))
+  const first = history.points[0]?.version ?? 0;
+  const last = history.points[history.points.length - 1]?.version ?? 0;
+  let named = 0;
+  const values = history.points.map(point => ({
+    v: point.version,
+    y: point.value,
+    alias: point.aliases.join(', '),
+    // names of neighbours go above and below the line in turn
+    place: point.aliases.length ? (named++ % 2 === 0 ? 'above' : 'below') : ''
+  }));
+  const name = (place: string, side: string, test: string) => ({
+    transform: [{ filter: `datum.place === '${place}' && ${test}` }],
+    mark: {
+      type: 'text',
+      dy: place === 'above' ? -9 : 11,
+      align: side,
+      fontSize: 10,
+      clip: false
     },
+    encoding: { text: { field: 'alias' } }
+  });
+  const middle = (first + last) / 2;
+  return {
+    data: { values },
     encoding: {
       x: {
         field: 'v',
         type: 'quantitative',
         title: null,
-        axis: { tickMinStep: 1, grid: false, format: 'd' },
-        scale: { zero: false }
+        axis: { tickMinStep: 1, tickCount: 5, grid: false, format: 'd', labelFlush: true },
+        scale: { zero: false, nice: false }
       },
-      y: { field: 'y', type: 'quantitative', title: null, scale: { zero: false } },
+      y: {
+        field: 'y',
+        type: 'quantitative',
+        title: null,
+        axis: { tickCount: 4, format: '~g' },
+        scale: { zero: false, padding: 12 }
+      },
       tooltip: [
         { field: 'v', title: trans.__('version') },
         { field: 'y', title: history.metric, format: '.4~g' },
@@ -184,11 +205,11 @@ function historySpec(
     },
     layer: [
       { mark: { type: 'line', point: history.points.length < 60 } },
-      {
-        transform: [{ filter: 'datum.alias' }],
-        mark: { type: 'text', dy: -8, fontSize: 10 },
-        encoding: { text: { field: 'alias', title: trans.__('alias') } }
-      }
+      { transform: [{ filter: "datum.alias !== ''" }], mark: { type: 'point', filled: true, size: 50 } },
+      ...['above', 'below'].flatMap(place => [
+        name(place, 'left', `datum.v < ${middle}`),
+        name(place, 'right', `datum.v >= ${middle}`)
+      ])
     ]
   };
 }
@@ -210,17 +231,15 @@ function Header(props: {
         <Chip key={alias} text={trans.__('%1: v%2', alias, version)} strong />
       ))}
       <span className="jp-Dsp-spacer" />
-      <Button
-        small
-        className="jp-mod-accept"
+      <Action
+        kind="primary"
         disabled={!current || current.state !== 'active'}
         title={trans.__('Insert the code that loads this version into the notebook')}
         onClick={() => void commands.execute(CommandIDs.insertLoad, { code: current?.load_code ?? '' })}
       >
         {trans.__('Load in notebook')}
-      </Button>
-      <Button
-        small
+      </Action>
+      <Action
         disabled={!canCompare}
         title={trans.__('Tick 2 to %1 versions', MOST_COMPARED)}
         onClick={() =>
@@ -230,16 +249,14 @@ function Header(props: {
         }
       >
         {trans.__('Compare (%1)', ticked.length)}
-      </Button>
-      <Button
-        small
+      </Action>
+      <Action
         disabled={!current || current.state !== 'active'}
         onClick={() => current && void promote(dsp, model, current, trans)}
       >
         {trans.__('Promote…')}
-      </Button>
-      <Button
-        small
+      </Action>
+      <Action
         disabled={!current || current.state !== 'active'}
         onClick={() =>
           current &&
@@ -253,10 +270,9 @@ function Header(props: {
         }
       >
         {trans.__('Download')}
-      </Button>
+      </Action>
       {current?.state === 'trashed' ? (
-        <Button
-          small
+        <Action
           onClick={() =>
             void dsp.client
               .call('model.restore', { model: current.model, version: current.version })
@@ -264,16 +280,15 @@ function Header(props: {
           }
         >
           {trans.__('Restore')}
-        </Button>
+        </Action>
       ) : (
-        <Button
-          small
-          className="jp-mod-warn"
+        <Action
+          kind="danger"
           disabled={!current || current.state !== 'active'}
           onClick={() => current && void remove(dsp, current, trans)}
         >
           {trans.__('Delete…')}
-        </Button>
+        </Action>
       )}
     </header>
   );
@@ -446,9 +461,9 @@ function Detail(props: {
       )}
       <details>
         <summary>{trans.__('%1 requirements', detail.requirements.length)}</summary>
-        <Button small minimal onClick={() => Clipboard.copyToSystem(detail.requirements.join('\n'))}>
+        <Action onClick={() => Clipboard.copyToSystem(detail.requirements.join('\n'))}>
           {trans.__('Copy')}
-        </Button>
+        </Action>
         <pre className="jp-Dsp-code">{detail.requirements.join('\n')}</pre>
       </details>
       <p className="jp-Dsp-muted">

@@ -69,7 +69,7 @@ export function ModelsSection(props: {
     <>
       <FilterBox
         label={trans.__('Filter models')}
-        placeholder={trans.__('Filter by name or tag, e.g. name ~ digits')}
+        placeholder={trans.__('Filter: name ~ digits')}
         value={filter}
         onChange={setFilter}
         error={isFilterProblem ? (models.error?.body.message ?? null) : null}

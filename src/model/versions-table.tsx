@@ -125,7 +125,7 @@ export function VersionsTable(props: {
   onEnd: () => void;
   trans: TranslationBundle;
 }): React.ReactElement {
-  const { rows, metrics, trans, sort } = props;
+  const { rows, trans, sort } = props;
   const host = React.useRef<HTMLDivElement>(null);
   const virtualizer = useVirtualizer({
     count: rows.length,
@@ -142,15 +142,23 @@ export function VersionsTable(props: {
     }
   }, [last, rows.length, onEnd]);
 
+  const width = useWidth(host);
+  const shownMetrics = props.metrics.slice(0, width < 560 ? 1 : width < 860 ? 2 : 3);
+  const hasParams = width >= 480;
+  const hasRun = width >= 780;
   const columns: { title: string; field: string | null; width: string }[] = [
     { title: '', field: null, width: '28px' },
     { title: trans.__('version'), field: 'version', width: '70px' },
-    { title: trans.__('aliases'), field: null, width: 'minmax(90px, 0.8fr)' },
-    ...metrics.map(name => ({ title: name, field: `metrics.${quoted(name)}`, width: 'minmax(84px, 0.6fr)' })),
-    { title: trans.__('size'), field: 'size_bytes', width: '80px' },
-    { title: trans.__('parameters'), field: null, width: 'minmax(140px, 1.4fr)' },
-    { title: trans.__('from'), field: 'run_id', width: '110px' },
-    { title: trans.__('age'), field: 'created_at', width: '100px' }
+    { title: trans.__('aliases'), field: null, width: 'minmax(84px, 0.9fr)' },
+    ...shownMetrics.map(name => ({
+      title: name,
+      field: `metrics.${quoted(name)}`,
+      width: 'minmax(92px, 0.6fr)'
+    })),
+    { title: trans.__('size'), field: 'size_bytes', width: '64px' },
+    ...(hasParams ? [{ title: trans.__('parameters'), field: null, width: 'minmax(100px, 1.6fr)' }] : []),
+    ...(hasRun ? [{ title: trans.__('from'), field: 'run_id', width: '84px' }] : []),
+    { title: trans.__('age'), field: 'created_at', width: '84px' }
   ];
   const template = columns.map(column => column.width).join(' ');
   const select = (index: number) => {
@@ -250,7 +258,7 @@ export function VersionsTable(props: {
                 ))}
                 {row.unsafe_reason && <Chip text={trans.__('unsafe')} title={row.unsafe_reason} />}
               </div>
-              {metrics.map(name => (
+              {shownMetrics.map(name => (
                 <div role="gridcell" key={name} className="jp-Dsp-number">
                   {name in row.metrics ? value(row.metrics[name]) : ''}
                 </div>
@@ -258,22 +266,26 @@ export function VersionsTable(props: {
               <div role="gridcell" className="jp-Dsp-number">
                 {bytes(row.size_bytes)}
               </div>
-              <div role="gridcell" className="jp-Dsp-muted" title={pairs(row.params, 50)}>
-                {pairs(row.params, 4)}
-              </div>
-              <div role="gridcell">
-                {row.run_id && (
-                  <button
-                    className="jp-Dsp-link"
-                    onClick={event => {
-                      event.stopPropagation();
-                      props.onOpenRun(row.run_id ?? '');
-                    }}
-                  >
-                    {trans.__('run %1', row.run_id.slice(0, 6))}
-                  </button>
-                )}
-              </div>
+              {hasParams && (
+                <div role="gridcell" className="jp-Dsp-muted" title={pairs(row.params, 50)}>
+                  {pairs(row.params, 4)}
+                </div>
+              )}
+              {hasRun && (
+                <div role="gridcell">
+                  {row.run_id && (
+                    <button
+                      className="jp-Dsp-link"
+                      onClick={event => {
+                        event.stopPropagation();
+                        props.onOpenRun(row.run_id ?? '');
+                      }}
+                    >
+                      {trans.__('run %1', row.run_id.slice(0, 6))}
+                    </button>
+                  )}
+                </div>
+              )}
               <div role="gridcell" title={row.created_at}>
                 {age(row.created_at)}
               </div>
@@ -283,6 +295,22 @@ export function VersionsTable(props: {
       </div>
     </div>
   );
+}
+
+/** Width of an element, followed. */
+function useWidth(ref: React.RefObject<HTMLElement>): number {
+  const [width, setWidth] = React.useState(1000);
+  React.useLayoutEffect(() => {
+    const node = ref.current;
+    if (!node) {
+      return;
+    }
+    const observer = new ResizeObserver(() => setWidth(node.clientWidth));
+    observer.observe(node);
+    setWidth(node.clientWidth);
+    return () => observer.disconnect();
+  }, [ref]);
+  return width;
 }
 
 /** A path segment of the filter language. */

@@ -9,7 +9,7 @@ import { Problem } from '../components/basics';
 import { touches, useQuery } from '../components/use-query';
 import { bytes, duration, value } from '../format';
 import { CommandIDs, type IDsp } from '../tokens';
-import { CurveGrid } from './curves';
+import { CurveGrid, Legend } from './curves';
 
 type Comparison = Shapes['Comparison'];
 
@@ -165,6 +165,8 @@ function ParallelCoordinates(props: {
   if (rows.length < 2) {
     return null;
   }
+  const label = props.trans.__('Parameters and metrics, each axis from lowest to highest');
+  const owners = props.data.items.map(item => item.label);
   const axes = rows.slice(0, 10);
   const values = axes.flatMap(row => {
     const numbers = row.values as number[];
@@ -181,14 +183,26 @@ function ParallelCoordinates(props: {
     <Chart
       rendermime={props.rendermime}
       height={220}
-      label={props.trans.__('Parallel coordinates')}
+      trans={props.trans}
+      label={label}
+      caption={
+        <>
+          <span>{label}</span>
+          <Legend entries={owners} />
+        </>
+      }
       spec={{
-        title: props.trans.__('Parameters and metrics, each axis from lowest to highest'),
         data: { values },
         encoding: {
-          x: { field: 'axis', type: 'nominal', sort: null, title: null, axis: { labelAngle: -20 } },
+          x: {
+            field: 'axis',
+            type: 'nominal',
+            sort: null,
+            title: null,
+            axis: { labelAngle: 0, labelLimit: 90, grid: false }
+          },
           y: { field: 'at', type: 'quantitative', title: null, axis: null },
-          color: { field: 'owner', type: 'nominal', title: null, sort: null, legend: { orient: 'bottom' } },
+          color: { field: 'owner', type: 'nominal', legend: null, scale: { domain: owners } },
           tooltip: [
             { field: 'owner', title: props.trans.__('of') },
             { field: 'axis', title: props.trans.__('axis') },
@@ -254,13 +268,13 @@ function Pareto(props: {
     <Chart
       rendermime={props.rendermime}
       height={220}
-      label={trans.__('%1 against cost', metric)}
+      trans={trans}
+      label={trans.__(
+        '%1 against %2; filled points are not beaten',
+        metric,
+        bySize ? trans.__('size') : trans.__('time')
+      )}
       spec={{
-        title: trans.__(
-          '%1 against %2; filled points are not beaten',
-          metric,
-          bySize ? trans.__('size') : trans.__('time')
-        ),
         data: { values: known.map(point => ({ ...point, isBest: front.includes(point) })) },
         encoding: {
           x: {
@@ -286,7 +300,7 @@ function Pareto(props: {
             }
           },
           {
-            mark: { type: 'text', dy: -10, fontSize: 10 },
+            mark: { type: 'text', dy: -11, fontSize: 10 },
             encoding: {
               text: { field: 'label' },
               color: { field: 'label', type: 'nominal', legend: null, sort: null }

@@ -1,7 +1,7 @@
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { Chart } from '../components/chart';
+import { Chart, PALETTE } from '../components/chart';
 import type { Shapes } from '../client';
 
 type Series = Shapes['Series'];
@@ -37,6 +37,7 @@ export function CurveGrid(props: {
   height?: number;
   most?: number;
 }): React.ReactElement {
+  const { trans } = props;
   const byEpoch = props.curves.filter(curve => curve.series.unit === 'epoch');
   const steps = props.curves.filter(
     curve => curve.series.unit === 'step' && !byEpoch.some(other => other.series.name === curve.series.name)
@@ -44,73 +45,133 @@ export function CurveGrid(props: {
   // before the first epoch has ended only steps are known
   const curves = [...byEpoch, ...steps];
   const shown = families(curves.map(curve => curve.series.name)).slice(0, props.most);
-  const owners = new Set(curves.map(curve => curve.owner));
+  const owners = [...new Set(curves.map(curve => curve.owner))];
+  const words = sides(trans);
   return (
-    <div className="jp-DspTrain-curves">
-      {shown.map(family => (
-        <Chart
-          key={family}
-          rendermime={props.rendermime}
-          height={props.height ?? 150}
-          label={family}
-          spec={curveSpec(
-            family,
-            curves.filter(curve => metricFamily(curve.series.name) === family),
-            owners.size > 1,
-            props.trans
-          )}
-        />
-      ))}
-    </div>
+    <>
+      {owners.length > 1 && (
+        <p className="jp-Dsp-legend">
+          <Legend entries={owners} />
+        </p>
+      )}
+      <div className="jp-DspTrain-curves">
+        {shown.map(family => {
+          const lines = curves.filter(curve => metricFamily(curve.series.name) === family);
+          const there = Object.keys(words).filter(side =>
+            lines.some(curve => metricSide(curve.series.name) === side)
+          );
+          const title = family.replace(/_/g, ' ');
+          return (
+            <Chart
+              key={family}
+              rendermime={props.rendermime}
+              trans={trans}
+              height={props.height ?? 150}
+              label={title}
+              caption={
+                <>
+                  <span>{title}</span>
+                  {there.length > 1 && (
+                    <Legend
+                      entries={Object.keys(words).map(side => words[side] ?? side)}
+                      shown={there.map(side => words[side] ?? side)}
+                      isDashed
+                      isColoured={owners.length === 1}
+                    />
+                  )}
+                </>
+              }
+              spec={curveSpec(family, lines, owners, trans)}
+            />
+          );
+        })}
+      </div>
+    </>
   );
+}
+
+/** Which line is whose: colours in the order of the palette, dashes for train, validation, test. */
+export function Legend(props: {
+  entries: string[];
+  shown?: string[];
+  isDashed?: boolean;
+  isColoured?: boolean;
+}): React.ReactElement {
+  const { entries, shown = entries, isDashed = false, isColoured = true } = props;
+  return (
+    <>
+      {entries.map((entry, index) => {
+        const [variable, fallback] = PALETTE[index % PALETTE.length] ?? ['', 'gray'];
+        return shown.includes(entry) ? (
+          <span key={entry} className="jp-Dsp-legendEntry">
+            <i
+              data-dash={isDashed && index > 0 ? index : undefined}
+              style={isColoured ? { color: `var(${variable}, ${fallback})` } : undefined}
+            />
+            {entry}
+          </span>
+        ) : null;
+      })}
+    </>
+  );
+}
+
+/** Metric sides as people read them, in the order in which colours and dashes go. */
+function sides(trans: TranslationBundle): { [side: string]: string } {
+  return {
+    train: trans.__('train'),
+    validation: trans.__('validation'),
+    test: trans.__('test')
+  };
 }
 
 /** Vega-Lite of one family. Several owners: a colour each; one owner: a colour for train, one for validation. */
 export function curveSpec(
   family: string,
   curves: INamedSeries[],
-  byOwner: boolean,
+  owners: string[],
   trans: TranslationBundle
 ): { [key: string]: unknown } {
   const unit = curves[0]?.series.unit ?? 'epoch';
   const unitName = unit === 'epoch' ? trans.__('epoch') : trans.__('step');
-  // the words of the legend, in the order in which the colours go
-  const sides: { [side: string]: string } = {
-    train: trans.__('train'),
-    validation: trans.__('validation'),
-    test: trans.__('test')
-  };
+  const words = sides(trans);
+  const byOwner = owners.length > 1;
   const values = curves.flatMap(({ owner, series }) =>
     series.x.map((x, index) => ({
       x,
       y: series.y[index],
       owner,
-      side: sides[metricSide(series.name)]
+      side: words[metricSide(series.name)]
     }))
   );
   const points = Math.max(0, ...curves.map(curve => curve.series.x.length));
   return {
-    title: family.replace(/_/g, ' '),
     data: { values },
     mark: { type: 'line', point: points < 3, interpolate: 'linear', invalid: 'break-paths-filter-domains' },
     encoding: {
-      x: { field: 'x', type: 'quantitative', title: unitName, axis: { tickMinStep: 1, grid: false } },
-      y: { field: 'y', type: 'quantitative', title: null, scale: { zero: false } },
+      x: {
+        field: 'x',
+        type: 'quantitative',
+        title: unitName,
+        axis: { tickMinStep: 1, grid: false, labelFlush: true },
+        scale: { zero: false, nice: false }
+      },
+      y: {
+        field: 'y',
+        type: 'quantitative',
+        title: null,
+        axis: { tickCount: 4, format: '~g' },
+        scale: { zero: false }
+      },
       color: byOwner
-        ? { field: 'owner', type: 'nominal', title: null, legend: { orient: 'bottom' }, sort: null }
-        : {
-            field: 'side',
-            type: 'nominal',
-            title: null,
-            legend: { orient: 'top' },
-            sort: Object.values(sides)
-          },
+        ? { field: 'owner', type: 'nominal', legend: null, scale: { domain: owners } }
+        : { field: 'side', type: 'nominal', legend: null, scale: { domain: Object.values(words) } },
       strokeDash: {
         field: 'side',
         type: 'nominal',
         legend: null,
         scale: {
-          domain: Object.values(sides),
+          domain: Object.values(words),
           range: [
             [1, 0],
             [4, 3],
@@ -121,7 +182,10 @@ export function curveSpec(
       tooltip: [
         { field: 'x', title: unitName },
         { field: 'y', title: family, format: '.4~g' },
-        { field: byOwner ? 'owner' : 'side', title: byOwner ? trans.__('of') : trans.__('measured on') }
+        {
+          field: byOwner ? 'owner' : 'side',
+          title: byOwner ? trans.__('of') : trans.__('measured on')
+        }
       ]
     }
   };

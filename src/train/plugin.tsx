@@ -71,15 +71,19 @@ export const trainPlugin: JupyterFrontEndPlugin<void> = {
       describedBy: { args: runArgs },
       execute: async args => {
         const runId = String(args['runId'] ?? (await latestRun(dsp, trans)));
-        open(pages, `dsp-run-${runId}`, () =>
-          makePage({
+        open(pages, `dsp-run-${runId}`, () => {
+          const setTitle = (title: string) => {
+            page.title.label = title;
+          };
+          const page = makePage({
             id: `dsp-run-${runId}`,
             title: trans.__('Run %1', runId.slice(0, 6)),
             caption: trans.__('Run %1', runId),
             icon: dspIcon,
-            draw: visible => <RunPage {...shared} runId={runId} visible={visible} />
-          })
-        );
+            draw: visible => <RunPage {...shared} runId={runId} visible={visible} onTitle={setTitle} />
+          });
+          return page;
+        });
       }
     });
 

@@ -1,11 +1,11 @@
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { Button, copyIcon, refreshIcon, stopIcon } from '@jupyterlab/ui-components';
+import { copyIcon, refreshIcon, stopIcon } from '@jupyterlab/ui-components';
 import { Clipboard, Notification } from '@jupyterlab/apputils';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import type { Shapes } from '../client';
-import { Problem, ProgressBar, share, StateDot, stateWords } from '../components/basics';
+import { Action, Problem, ProgressBar, share, StateDot, stateWords } from '../components/basics';
 import { touches, useQuery } from '../components/use-query';
 import { age, bytes, duration, value } from '../format';
 import { CommandIDs, type IDsp, type Run } from '../tokens';
@@ -39,9 +39,16 @@ export function useRun(props: IRunViewProps) {
 }
 
 /** The main-area page of one run. */
-export function RunPage(props: IRunViewProps): React.ReactElement {
+export function RunPage(props: IRunViewProps & { onTitle?: (title: string) => void }): React.ReactElement {
   const { trans, dsp, commands, rendermime } = props;
   const { run, curves, isLive } = useRun(props);
+  const { onTitle } = props;
+  const name = run.data?.name;
+  React.useEffect(() => {
+    if (name) {
+      onTitle?.(trans.__('%1 · run %2', name, props.runId.slice(0, 6)));
+    }
+  }, [name, onTitle, props.runId, trans]);
   if (!run.data) {
     return run.error ? (
       <Problem error={run.error} trans={trans} retry={run.reload} />
@@ -68,13 +75,18 @@ export function RunPage(props: IRunViewProps): React.ReactElement {
         curves={(curves.data?.series ?? []).map(series => ({ owner: '', series }))}
       />
       <div className="jp-Dsp-columns">
-        <Facts title={trans.__('Metrics')} values={data.metrics} empty={trans.__('None logged yet.')} />
+        <Facts
+          title={trans.__('Metrics')}
+          values={data.metrics}
+          empty={data.is_final ? trans.__('None was logged.') : trans.__('None logged yet.')}
+        />
         <Facts title={trans.__('Parameters')} values={data.params} empty={trans.__('The cells have none.')} />
         <Facts title={trans.__('Optimizer and fit')} values={flat(data.compile)} />
         <Facts title={trans.__('Resources')} values={resources(data, trans)} />
         <DataTable run={data} trans={trans} />
         <Lineage run={data} commands={commands} trans={trans} />
       </div>
+      <h3>{trans.__('Output')}</h3>
       <LogView dsp={dsp} runId={data.id} visible={props.visible} isLive={isLive} trans={trans} height={260} />
       <Artifacts run={data} dsp={dsp} trans={trans} />
       {data.summary && (
@@ -127,28 +139,26 @@ export function RunHeader(props: {
           : runStatus(run, trans)}
       </span>
       {props.isCard && (
-        <Button small onClick={() => void commands.execute(CommandIDs.openRun, { runId: run.id })}>
+        <Action onClick={() => void commands.execute(CommandIDs.openRun, { runId: run.id })}>
           {trans.__('Open')}
-        </Button>
+        </Action>
       )}
       {!run.is_final && (
-        <Button
-          small
-          className="jp-mod-warn"
+        <Action
+          kind="danger"
           disabled={run.stopping}
           onClick={() => void commands.execute(CommandIDs.stopRun, { runId: run.id })}
         >
           <stopIcon.react tag="span" /> {run.stopping ? trans.__('Stopping…') : trans.__('Stop')}
-        </Button>
+        </Action>
       )}
       {run.is_final && (
-        <Button small onClick={() => void commands.execute(CommandIDs.retryRun, { runId: run.id })}>
+        <Action onClick={() => void commands.execute(CommandIDs.retryRun, { runId: run.id })}>
           <refreshIcon.react tag="span" /> {trans.__('Run again')}
-        </Button>
+        </Action>
       )}
       {run.stored && (
-        <Button
-          small
+        <Action
           onClick={() =>
             void commands.execute(CommandIDs.openModel, {
               model: run.stored?.model,
@@ -157,7 +167,7 @@ export function RunHeader(props: {
           }
         >
           {trans.__('%1 v%2', run.stored.model, run.stored.version)}
-        </Button>
+        </Action>
       )}
     </header>
   );
@@ -369,9 +379,9 @@ function Source(props: {
       {source.error && <Problem error={source.error} trans={props.trans} />}
       {source.data && (
         <>
-          <Button small minimal onClick={() => Clipboard.copyToSystem(source.data?.module ?? '')}>
+          <Action onClick={() => Clipboard.copyToSystem(source.data?.module ?? '')}>
             <copyIcon.react tag="span" /> {props.trans.__('Copy')}
-          </Button>
+          </Action>
           <pre className="jp-Dsp-code">{source.data.module}</pre>
         </>
       )}

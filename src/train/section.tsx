@@ -12,7 +12,7 @@ import {
 } from '../components/basics';
 import { useListKeys } from '../components/list-keys';
 import { useQuery } from '../components/use-query';
-import { age, duration, headline, pairs, value } from '../format';
+import { age, headline, pairs, roughly, value } from '../format';
 import { CommandIDs, type IDsp, type ISectionHeader, type RunRow } from '../tokens';
 
 const MOST_COMPARED = 10;
@@ -70,7 +70,7 @@ export function RunsSection(props: {
     <>
       <FilterBox
         label={trans.__('Filter runs')}
-        placeholder={trans.__('Filter, e.g. val_accuracy > 0.9')}
+        placeholder={trans.__('Filter: val_accuracy > 0.9')}
         value={filter}
         onChange={setFilter}
         error={isFilterProblem ? (runs.error?.body.message ?? null) : null}
@@ -110,12 +110,13 @@ export function runStatus(run: RunRow, trans: TranslationBundle): string {
       const epoch = trans.__('epoch %1 of %2', Math.max(progress.epoch ?? 0, 1), progress.epochs);
       return progress.left_s === null || progress.left_s === undefined
         ? epoch
-        : `${epoch} · ${trans.__('%1 left', duration(progress.left_s))}`;
+        : `${epoch} · ${trans.__('%1 left', roughly(progress.left_s))}`;
     }
     return progress?.phase || trans.__('starting');
   }
   if (run.problem) {
-    return run.problem.hint ? `${run.problem.message} ${run.problem.hint}` : run.problem.message;
+    const { message, hint } = run.problem;
+    return hint ? `${message}${/[.!?]$/.test(message) ? '' : ' ·'} ${hint}` : message;
   }
   const parts = [age(run.ended_at ?? run.created_at)];
   if (run.stored) {
@@ -154,7 +155,11 @@ function RunItem(props: {
         className="jp-Dsp-rowButton"
         data-dsp-main
         onClick={props.onOpen}
-        title={trans.__('Open run %1 (%2)', run.id, stateWords(trans)[run.state])}
+        title={[
+          trans.__('Open run %1 (%2)', run.id, stateWords(trans)[run.state]),
+          `${run.name} ${pairs(run.params, 20)}`,
+          runStatus(run, trans)
+        ].join('\n')}
       >
         <span className="jp-Dsp-rowTop">
           <span className="jp-Dsp-rowName">
