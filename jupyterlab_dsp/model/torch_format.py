@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from ..errors import Corrupt, ExtraMissing, InvalidInput, UnsafeFormat
@@ -107,7 +108,7 @@ class TorchFormat:
                     hint="If you trust who made it, load it with allow_unsafe=True; or build the module yourself and "
                     f"read only its weights from '{_WEIGHTS}'.",
                 ) from error
-            if isinstance(error, RuntimeError | OSError | EOFError | ValueError):
+            if isinstance(error, RuntimeError | OSError | EOFError | ValueError | UnpicklingError):
                 raise Corrupt(f"PyTorch {torch.__version__} cannot read this version: {str(error)[:300]}") from error
             raise
 
