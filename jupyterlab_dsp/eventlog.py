@@ -19,10 +19,19 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._is_torn = False
 
     def write(self, type_: str, **fields: Any) -> None:
+        """Append one event. Raises OSError where the disk does not take it; the event is lost then."""
         event = {"t": round(time.time(), 3), "type": type_, **fields}
-        os.write(self._fd, json.dumps(event, separators=(",", ":"), default=str).encode() + b"\n")
+        line = json.dumps(event, separators=(",", ":"), default=str).encode() + b"\n"
+        if self._is_torn:  # an earlier line met a full disk half-way: do not grow onto its stump
+            line = b"\n" + line
+        self._is_torn = True
+        written = os.write(self._fd, line)
+        if written < len(line):
+            raise OSError("The event log took only a part of an event; the disk is full.")
+        self._is_torn = False
 
     def close(self) -> None:
         os.close(self._fd)
@@ -37,6 +46,8 @@ def read_events(path: Path, after: int = 0, max_bytes: int = 4 * 2**20) -> tuple
     except FileNotFoundError:
         return [], after
     end = data.rfind(b"\n") + 1
+    if not end and len(data) == max_bytes:
+        return read_events(path, after, max_bytes * 4)  # one event larger than the window must not stop the reader
     return list(_parse(data[:end])), after + end
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .errors import Unavailable
+
 
 class Paths:
     """Folders and files of one home; made on first use, readable by the owner alone."""
@@ -13,7 +15,13 @@ class Paths:
 
     def _folder(self, *parts: str) -> Path:
         folder = self.home.joinpath(*parts)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise Unavailable(
+                f"The folder {folder} cannot be made: {error.strerror}.",
+                hint="Set DSP_HOME to a folder that you can write to.",
+            ) from error
         return folder
 
     @property

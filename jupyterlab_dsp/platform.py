@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import getpass
+import os
 import threading
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+import tomllib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from . import plugins
 from .contract.base import Request
 from .contract.operations import BY_ID
 from .errors import InvalidInput, NotFound
 from .paths import Paths
-from .settings import Settings
+from .settings import Settings, default_home
 
 if TYPE_CHECKING:
     from .model.plugin import Store
@@ -24,49 +27,76 @@ if TYPE_CHECKING:
     from .train.service import TrainService
 
 
+Part = TypeVar("Part")
+
+
+class part(Generic[Part]):  # noqa: N801  used as a decorator
+    """A part that is made when it is first used, once whatever number of threads ask for it.
+
+    Python's ``cached_property`` makes two of them where two threads come at the same time.
+    """
+
+    def __init__(self, make: Callable[[Any], Part]) -> None:
+        self._make = make
+        self._name = make.__name__
+        self.__doc__ = make.__doc__
+
+    def __get__(self, platform: Platform | None, owner: type) -> Part:
+        if platform is None:
+            return self  # type: ignore[return-value]  # the class shows its descriptor
+        with platform._lock:
+            if self._name not in platform.__dict__:
+                platform.__dict__[self._name] = self._make(platform)
+            made: Part = platform.__dict__[self._name]
+            return made
+
+
 class Platform:
     """One installation. Cheap to build: each part is made when it is first used. Safe from any thread.
 
-    settings: None reads the file in the home and the environment.
+    settings: None reads the file in the home and the environment; raises InvalidInput where these are wrong.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings()
+        self.settings = settings or read_settings()
         self.paths = Paths(self.settings.home)
         self._lock = threading.RLock()
 
-    @cached_property
+    @part
     def user(self) -> str:
         """Name written on what is made."""
-        return self.settings.user or getpass.getuser()
+        if self.settings.user:
+            return self.settings.user
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):  # a container run with a user number that no one has named
+            return f"user-{os.getuid()}"
 
-    @cached_property
+    @part
     def records(self) -> Records:
         choice = self.settings.records
-        with self._lock:
-            records: Records = plugins.create("records", choice.plugin, choice.config, paths=self.paths)
-            return records
+        records: Records = plugins.create("records", choice.plugin, choice.config, paths=self.paths)
+        return records
 
-    @cached_property
+    @part
     def store(self) -> Store:
         choice = self.settings.store
-        with self._lock:
-            store: Store = plugins.create("stores", choice.plugin, choice.config, paths=self.paths)
-            return store
+        store: Store = plugins.create("stores", choice.plugin, choice.config, paths=self.paths)
+        return store
 
-    @cached_property
+    @part
     def model(self) -> ModelService:
         from .model.service import ModelService
 
         return ModelService(self.records, self.store, self.paths, self.settings, self.user)
 
-    @cached_property
+    @part
     def train(self) -> TrainService:
         from .train.service import TrainService
 
         return TrainService(self.records, self.store, self.paths, self.settings, self.user, self.model)
 
-    @cached_property
+    @part
     def system(self) -> SystemService:
         from .system import SystemService
 
@@ -90,6 +120,26 @@ class Platform:
         """Release connections."""
         if "records" in self.__dict__:
             self.records.close()
+
+
+def read_settings() -> Settings:
+    """Settings of this installation. Raises InvalidInput naming the setting, and where it is set."""
+    try:
+        return Settings()
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(
+            f"The settings file is no TOML: {error}.",
+            hint=f"Correct {os.environ.get('DSP_SETTINGS') or default_home() / 'settings.toml'}.",
+            field="settings",
+        ) from error
+    except (ValidationError, SettingsError) as error:
+        wrong = invalid_input(error) if isinstance(error, ValidationError) else None
+        field = str(wrong.details["field"]) if wrong else "settings"
+        raise InvalidInput(
+            f"The settings are wrong. {wrong.message if wrong else error}",
+            hint=f"Look at DSP_{field.split('.')[0].upper()} in the environment and at settings.toml in the home.",
+            field=field,
+        ) from error
 
 
 def check(type_: type[Request], values: Any) -> Request:

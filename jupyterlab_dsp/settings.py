@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -66,6 +67,19 @@ class Settings(BaseSettings):
         gt=0.05,
         description="Seconds between two looks of the server for changes made by other processes.",
     )
+
+    @field_validator("home")
+    @classmethod
+    def _home_is_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()  # a job has another working folder
+
+    def environment(self) -> dict[str, str]:
+        """Environment variables from which another process makes the same settings."""
+        chosen = self.model_dump(mode="json", exclude_defaults=True) | {"home": str(self.home)}
+        return {
+            f"DSP_{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
+            for name, value in chosen.items()
+        }
 
     @classmethod
     def settings_customise_sources(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,26 @@ if TYPE_CHECKING:
     from .tracker import Tracker
 
 
-@dataclass(slots=True)
 class CurrentRun:
     """This process's run."""
 
-    run_id: str
-    name: str
-    folder: Path
-    tracker: Tracker
-    platform: Platform
+    def __init__(self, run_id: str, name: str, folder: Path, tracker: Tracker) -> None:
+        self.run_id = run_id
+        self.name = name
+        self.folder = folder
+        self.tracker = tracker
+
+    @cached_property
+    def platform(self) -> Platform:
+        """Made when it is first needed, mostly after the cells: its imports would delay the first step."""
+        from ..platform import Platform
+
+        return Platform()
+
+    def close(self) -> None:
+        """Release what ``platform`` holds, if it was ever needed."""
+        if "platform" in self.__dict__:
+            self.platform.close()
 
 
 _current: CurrentRun | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ..contract.train import Series
 from ..eventlog import read_events
@@ -12,11 +11,10 @@ from ..eventlog import read_events
 def read_series(path: Path, points: int) -> list[Series]:
     """All curves; ``points`` of each at most.
 
-    Where an epoch appears twice (a second ``fit``, a restart) the x axis goes on from the end of the first.
+    Where a second ``fit`` counts its epochs from 1 again, its curve goes on from the end of the first.
     """
-    raw: dict[tuple[str, str], tuple[list[float], list[float | None]]] = {}
+    curves: dict[tuple[str, str], _Curve] = {}
     offset = 0
-    base: dict[tuple[str, str], float] = {}
     while True:
         events, next_offset = read_events(path, offset)
         if next_offset == offset:
@@ -24,24 +22,35 @@ def read_series(path: Path, points: int) -> list[Series]:
         offset = next_offset
         for event in events:
             if event.get("type") == "fit":
-                for key, (xs, _) in raw.items():
-                    if key[1] == "epoch" and xs:
-                        base[key] = xs[-1]
+                for curve in curves.values():
+                    curve.is_new_fit = True
             elif event.get("type") == "metrics":
-                _add(raw, base, event)
+                unit = "epoch" if event.get("unit") == "epoch" else "step"
+                for name, value in event.get("values", {}).items():
+                    curves.setdefault((name, unit), _Curve()).add(float(event["x"]), value, unit)
     return [
         Series(name=name, unit="epoch" if unit == "epoch" else "step", x=xs, y=ys)
-        for (name, unit), (xs, ys) in ((key, thin(*values, points)) for key, values in raw.items())
+        for (name, unit), (xs, ys) in ((key, thin(curve.xs, curve.ys, points)) for key, curve in curves.items())
     ]
 
 
-def _add(raw: dict[Any, Any], base: dict[Any, float], event: dict[str, Any]) -> None:
-    unit = event.get("unit", "step")
-    for name, value in event.get("values", {}).items():
-        key = (name, unit)
-        xs, ys = raw.setdefault(key, ([], []))
-        xs.append(float(event["x"]) + base.get(key, 0.0))
-        ys.append(value)
+class _Curve:
+    """One curve while it is read."""
+
+    def __init__(self) -> None:
+        self.xs: list[float] = []
+        self.ys: list[float | None] = []
+        self.base = 0.0
+        self.is_new_fit = False
+
+    def add(self, x: float, y: float | None, unit: str) -> None:
+        if self.is_new_fit:
+            self.is_new_fit = False
+            # fit(initial_epoch=5) goes on counting by itself
+            if unit == "epoch" and self.xs and x + self.base <= self.xs[-1]:
+                self.base = self.xs[-1]
+        self.xs.append(x + self.base)
+        self.ys.append(y)
 
 
 def thin(xs: list[float], ys: list[float | None], points: int) -> tuple[list[float], list[float | None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,31 @@ RESULT = "result.json"  # how it ended, written once by the job; missing where t
 EVENTS = "events.jsonl"  # metrics and marks over time, appended by the job
 OUTPUT = "output.log"  # what the job printed; written by the engine
 MODULE = "model.py"  # the cells as one plain module, for people
+DEFINITIONS = "definitions.py"  # what a spawned child process of the cells needs of them; written by the job
+
+#: exit code of a job that could not write RESULT (EX_IOERR): not one that user code leaves with by chance
+NO_RESULT = 74
 
 
 def write_json(path: Path, value: Any, *, sync: bool = True) -> None:
     """Replace ``path`` in one step. With ``sync`` the content survives a crash of the machine."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    write_text(path, json.dumps(value, default=str), sync=sync)
+
+
+def write_text(path: Path, text: str, *, sync: bool = True) -> None:
+    """Replace ``path`` in one step. What UTF-8 cannot hold (half a surrogate pair) becomes a question mark."""
+    # one process and thread writes one name at a time; tempfile would cost 10 ms of imports before the first cell
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(value, file, default=str)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="") as file:
+            file.write(text)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from typing import Any
 
 from ..errors import InvalidInput
@@ -19,7 +21,6 @@ def keep_model(job: dict[str, Any], names: dict[str, Any], fitted: Any, run: Cur
         run.tracker.warn("No model was found to store. Name its variable with --model.")
         return None
     run.tracker.phase("storing the model")
-    facts = run.tracker.facts
     version = run.platform.model.save_object(
         model,
         job["name"],
@@ -31,7 +32,7 @@ def keep_model(job: dict[str, Any], names: dict[str, Any], fitted: Any, run: Cur
         tags=job.get("tags") or {},
         message=job.get("message") or "",
         notebook=job.get("notebook") or "",
-        environment_digest=facts.get("environment_digest", ""),
+        environment_digest=run.tracker.facts.get("environment_digest", ""),
     )
     return {"model": version.model, "version": version.version}
 
@@ -50,8 +51,37 @@ def _find(job: dict[str, Any], names: dict[str, Any], fitted: Any, run: CurrentR
         run.tracker.warn(f"There is no variable '{wanted}'; the last model that was fitted is stored.")
     if fitted is not None:
         return fitted
-    # the variable that the target cell assigned last, of a kind that a safe format knows
-    for name in reversed(list(names)):
-        if not name.startswith("_") and format_of_live_model(names[name]):
+    target = next((cell["source"] for cell in job["cells"] if cell["id"] == job["target"]), "")
+    # what the target cell made or fitted last, else the newest name, of a kind that a safe format knows
+    for name in dict.fromkeys([*_made_in(target), *reversed(list(names))]):
+        if name in names and not name.startswith("_") and _is_model(names[name]):
             return names[name]
     return None
+
+
+def _made_in(source: str) -> list[str]:
+    """Names that a cell assigns or calls ``fit`` on at its top level, the last one first."""
+    try:
+        found = list(_made(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+    return [name for _, name in sorted(found, reverse=True)]
+
+
+def _made(node: ast.AST) -> Iterator[tuple[tuple[int, int], str]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        match child:
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield (child.lineno, child.col_offset), name
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="fit" | "partial_fit")):
+                yield (child.lineno, child.col_offset), name
+        yield from _made(child)
+
+
+def _is_model(value: Any) -> bool:
+    try:
+        return format_of_live_model(value) is not None
+    except Exception:  # noqa: BLE001  looking at an object of the user's runs code of the user's
+        return False

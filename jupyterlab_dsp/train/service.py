@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import plugins
 from ..contract.base import Done
+from ..contract.model import ListVersions
 from ..contract.train import (
     AnnotateRun,
     Compare,
@@ -37,7 +39,7 @@ from .curves import read_series
 from .folder import EVENTS, JOB, LIVE, MODULE, OUTPUT, RESULT, read_json
 from .output import read_output
 from .settling import TAKEN, settle
-from .submission import launch, prepare, prepare_proof, prepare_retry
+from .submission import Prepared, launch, prepare, prepare_proof, prepare_retry
 
 if TYPE_CHECKING:
     from ..model.plugin import Store
@@ -90,21 +92,31 @@ class TrainService:
             raise Conflict(f"This cannot be exported: {plan.problems[0]}", problems=plan.problems)
         return self._launch(prepare_proof(request, plan, self._user, self._settings))
 
-    def _launch(self, prepared: Any) -> Run:
+    def _launch(self, prepared: Prepared) -> Run:
         record = self._records.put(KIND, prepared.run["id"], prepared.run, expect=0)
+        engine = self._engine(prepared.run["engine"])
         try:
-            handle = launch(prepared, self._engine(prepared.run["engine"]), self._paths, self._settings)
+            handle = launch(prepared, engine, self._paths, self._settings)
         except BaseException as error:
+            # an interrupt may come after the process was started: nothing may run that is called failed
+            with contextlib.suppress(DspError, OSError):
+                engine.stop(self._handle(record), grace_s=0)
             reason = str(error) if isinstance(error, DspError | OSError) else type(error).__name__
             problem = {"kind": "start", "message": f"The run could not be started: {reason}", "hint": None}
-            failed = {**record.doc, "state": "failed", "is_final": True, "ended_at": now(), "problem": problem}
-            self._records.put(KIND, record.key, failed, expect=record.revision)
+            end = {"state": "failed", "is_final": True, "ended_at": now(), "problem": problem}
+            with contextlib.suppress(OSError, DspError):  # the first error is the one to tell
+                self._change(record.key, lambda doc: doc if doc["is_final"] else {**doc, **end})
             if isinstance(error, OSError):
                 raise Unavailable(
-                    problem["message"] or "", hint="Is the disk full, or the home not writable?"
+                    f"The run could not be started: {error.strerror or error}.",
+                    hint="Is the disk full, or the home not writable?",
                 ) from error
             raise
-        return self._as_run(self._change(record.key, lambda doc: {**doc, "_handle": handle, "state": "running"}))
+        record = self._change(record.key, lambda doc: doc if doc["is_final"] else _started(doc, handle))
+        if record.doc["is_final"] or record.doc.get("stopping"):
+            # while it was being started, somebody stopped it, or waited in vain and declared it lost
+            engine.stop(handle, grace_s=0)
+        return self._as_run(record)
 
     def _engine(self, name: str) -> Engine:
         if name not in self._engines:
@@ -184,16 +196,20 @@ class TrainService:
         record = self._settle(self._read(request.run_id))
         if record.doc["is_final"]:
             raise Conflict(f"The run has ended already: {record.doc['state']}.", run_id=record.key)
-        self._engine(record.doc["engine"]).stop(self._handle(record))
-        return self._as_run(self._change(record.key, lambda doc: doc if doc["is_final"] else {**doc, "stopping": True}))
+        # the wish first: whoever is just starting the process sees it then
+        record = self._change(record.key, lambda doc: doc if doc["is_final"] else {**doc, "stopping": True})
+        with contextlib.suppress(NotFound):  # not started yet
+            self._engine(record.doc["engine"]).stop(self._handle(record))
+        return self._as_run(record)
 
     def delete(self, request: OneRun) -> Done:
         """Forget a run that has ended, and remove its folder."""
         record = self._settle(self._read(request.run_id))
         if not record.doc["is_final"]:
             raise Conflict("The run is still going.", hint=f"Stop it first: dsp train stop {record.key}")
-        self._records.delete(KIND, record.key)
+        # the record last: if this is killed in between, the run is still listed and can be deleted again
         shutil.rmtree(self._paths.run(record.key), ignore_errors=True)
+        self._records.delete(KIND, record.key)
         return Done()
 
     # -- settle --------------------------------------------------------------------------------------------
@@ -205,8 +221,9 @@ class TrainService:
         while True:
             page = self._records.list(KIND, Query(where=_ACTIVE, limit=200, cursor=cursor))
             for record in page.items:
-                if not self._settle(record).doc["is_final"]:
-                    active.append(record.key)
+                with contextlib.suppress(NotFound):  # deleted by somebody else in this moment
+                    if not self._settle(record).doc["is_final"]:
+                        active.append(record.key)
             cursor = page.next_cursor
             if cursor is None:
                 return active
@@ -216,19 +233,39 @@ class TrainService:
         doc = record.doc
         if doc["is_final"]:
             return record
-        status = self._engine(doc["engine"]).poll(self._handle(record))
+        try:
+            status = self._engine(doc["engine"]).poll(self._handle(record))
+        except DspError:
+            return record  # its engine is not installed here, or does not answer: nobody knows more than before
+        if status.state == "running" and doc["state"] == "starting":
+            # the submitter died before it could note the start
+            return self._put(record, _started(doc, self._handle(record)))
         if status.state in ("starting", "running"):
             return record
         if status.state == "lost" and status.started_at is None and _age_s(doc["created_at"]) < START_GRACE_S:
             return record  # recorded a moment ago by a process that is about to start it
         folder = self._paths.run(record.key)
-        settled = settle(doc, status, read_json(folder / LIVE) or {}, read_json(folder / RESULT))
+        result = read_json(folder / RESULT)
+        settled = settle(doc, status, read_json(folder / LIVE) or {}, result)
+        if result is None:
+            settled["stored"] = self._stored_by(doc)
         settled["ended_at"] = settled["ended_at"] or now()
         settled["duration_s"] = _between(settled["started_at"] or doc["created_at"], settled["ended_at"])
+        return self._put(record, settled)
+
+    def _put(self, record: Record, doc: dict[str, Any]) -> Record:
         try:
-            return self._records.put(KIND, record.key, settled, expect=record.revision)
+            return self._records.put(KIND, record.key, doc, expect=record.revision)
         except Conflict:
             return self._settle(self._read(record.key))
+
+    def _stored_by(self, doc: dict[str, Any]) -> dict[str, Any] | None:
+        """The version of a run that was killed after it had stored its model, and before it could say so."""
+        try:
+            page = self._model.versions(ListVersions(model=doc["name"], filter=f'run_id = "{doc["id"]}"', limit=1))
+        except DspError:
+            return None  # there is no such model
+        return {"model": page.items[0].model, "version": page.items[0].version} if page.items else None
 
     def _handle(self, record: Record) -> dict[str, Any]:
         # a submitter that died between the start and the record of the handle left it in the folder
@@ -266,6 +303,10 @@ class TrainService:
 def now() -> str:
     """UTC, ISO 8601, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _started(doc: dict[str, Any], handle: dict[str, Any]) -> dict[str, Any]:
+    return {**doc, "_handle": handle, "state": "running"}
 
 
 def _age_s(since: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal as signals
 from typing import Any
 
+from .folder import NO_RESULT
 from .plugin import JobStatus
 
 #: fields of ``live.json`` and ``result.json`` that the run record takes over
@@ -53,7 +54,7 @@ def _end(run: dict[str, Any], status: JobStatus, result: dict[str, Any] | None) 
         return ("failed", result["problem"]) if result.get("problem") else ("succeeded", None)
     if status.ended_by in ("memory_limit", "out_of_memory"):
         return "killed", _memory(run, status)
-    if status.ended_by == "stop":
+    if status.ended_by == "stop" or (run.get("stopping") and status.state == "lost" and status.started_at is None):
         return "stopped", {"kind": "stop", "message": "Stopped on request.", "hint": None}
     if status.state == "lost":
         return "lost", {
@@ -66,6 +67,12 @@ def _end(run: dict[str, Any], status: JobStatus, result: dict[str, Any] | None) 
             "kind": "signal",
             "message": f"The process was ended by {_how(status)}, and nobody asked for it here.",
             "hint": "A crash of native code or another program on this machine; the log may say more. Retry the run.",
+        }
+    if status.exit_code == NO_RESULT:
+        return "failed", {
+            "kind": "store",
+            "message": "The run came to its end, but its result could not be written.",
+            "hint": "The disk is full, most likely; the log says more. Free some space and retry the run.",
         }
     return "failed", {
         "kind": "exit",

@@ -16,7 +16,8 @@ from ..contract.train import RunCell
 from ..errors import CellNotRunnable, InvalidInput, Unavailable
 from ..model.slicing import CellSource, Slice, apply_parameters, parameters, slice_cells
 from ..model.spec_module import to_module
-from .folder import JOB, MODULE, write_json
+from ..plain import to_plain
+from .folder import JOB, MODULE, write_json, write_text
 from .plugin import Engine, JobSpec
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def prepare(request: SubmitRun, user: str, settings: Settings) -> Prepared:
     defaults = {parameter.name: parameter.default for parameter in parameters(piece)}
     code = apply_parameters(piece, request.params)
     used = {**request.params, **{name: value for name, value in defaults.items() if name not in request.params}}
+    used = to_plain(used)  # a default may be a set or 1e999, which no record can hold
     job = {
         "name": request.name,
         "cells": [{"id": cell.id, "index": cell.index, "source": cell.source} for cell in code],
@@ -103,7 +105,7 @@ def prepare_proof(request: Prove, plan: ExportPlan, user: str, settings: Setting
         "name": request.name,
         "cells": [{"id": cell.id, "index": sources[cell.id].index, "source": cell.source} for cell in code],
         "target": plan.target,
-        "params": {parameter.name: parameter.default for parameter in plan.parameters},
+        "params": to_plain({parameter.name: parameter.default for parameter in plan.parameters}),
         "sent": {},
         "model": None,
         "keep": False,
@@ -160,12 +162,13 @@ def launch(prepared: Prepared, engine: Engine, paths: Paths, settings: Settings)
     folder = paths.run(prepared.run["id"])
     folder.mkdir(parents=True, mode=0o700)
     write_json(folder / JOB, prepared.job)
-    (folder / MODULE).write_text(prepared.module, encoding="utf-8")
+    write_text(folder / MODULE, prepared.module)
     env = {
-        "DSP_HOME": str(settings.home),
+        **settings.environment(),
         "DSP_USER": prepared.run["created_by"],
         "MPLBACKEND": "agg",  # nobody looks at windows of a job
         "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8:backslashreplace",  # as in a kernel; and no print ends a training
         # TensorFlow's notes on its own build would bury what the user prints; errors are still shown
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         "DSP_KEEP_LOG_BYTES": str(settings.keep_log_bytes),
