@@ -84,8 +84,12 @@ def number(value: Any) -> str:
 def pairs(values: Mapping[str, Any] | None, most: int = 4) -> str:
     """ "lr 0.001, units 64"."""
     items = list((values or {}).items())
-    shown = ", ".join(f"{name} {number(value)}" for name, value in items[:most])
+    shown = ", ".join(f"{name} {_cut(number(value))}" for name, value in items[:most])
     return f"{shown}, …" if len(items) > most else shown
+
+
+def _cut(text: str, most: int = 40) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def metrics(values: Mapping[str, Any] | None, most: int = 2) -> str:

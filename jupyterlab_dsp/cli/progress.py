@@ -30,9 +30,12 @@ class Interrupted(KeyboardInterrupt):
     """Somebody stopped the waiting; the run goes on."""
 
 
-def follow(platform: Platform, run_id: str, say: Callable[[str], None], *, with_log: bool = False) -> Run:
+def follow(
+    platform: Platform, run_id: str, say: Callable[[str], None], *, with_log: bool = False, with_end: bool = True
+) -> Run:
     """Print lines until the run ends; returns it when it succeeded.
 
+    with_end: say how it ended, too; a caller that shows the run itself need not.
     Raises RunFailed, and Interrupted on Ctrl-C after saying that the run goes on.
     """
     printer = _Printer(platform, run_id, say, with_log)
@@ -47,7 +50,8 @@ def follow(platform: Platform, run_id: str, say: Callable[[str], None], *, with_
     except KeyboardInterrupt:
         say(f"Not watched any more; run {run_id} goes on. End it with: dsp train stop {run_id}")
         raise Interrupted from None
-    say(ending(run))
+    if with_end:
+        say(ending(run))
     if run.state != "succeeded":
         raise failure(run)
     return run

@@ -257,6 +257,10 @@ def _part(title: str, lines: list[str]) -> str:
     return "\n".join([title, *lines]) if lines else ""
 
 
+#: changes of one section that a text shows; a new environment has hundreds
+_MOST_CHANGES = 12
+
+
 def diff_text(diff: model.SemanticDiff) -> str:
     """What changed since the version before, by meaning."""
     if diff.base_version is None:
@@ -265,7 +269,10 @@ def diff_text(diff: model.SemanticDiff) -> str:
         return f"Nothing changed since v{diff.base_version}."
     lines = [f"Changed since v{diff.base_version}"]
     for section in ("architecture", "parameters", "data", "environment", "files"):
-        lines += [f"  {section}: {change.text}" for change in getattr(diff, section)]
+        changes = getattr(diff, section)
+        lines += [f"  {section}: {change.text}" for change in changes[:_MOST_CHANGES]]
+        if len(changes) > _MOST_CHANGES:
+            lines.append(f"  {section}: {len(changes) - _MOST_CHANGES} more; --json shows all")
     lines += [line for change in diff.code for line in _code_lines(f"{change.cell} {change.kind}", change.lines)]
     return "\n".join(lines)
 

@@ -44,7 +44,7 @@ def save(variable: str, name: str, message: str) -> str:
 def _names() -> dict[str, Any]:
     from IPython.core.getipython import get_ipython
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     if shell is None:
         return {}
     hidden = set(shell.user_ns_hidden)

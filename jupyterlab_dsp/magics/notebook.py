@@ -47,13 +47,21 @@ class Notebook:
     by_count: dict[int, RanCell] = field(default_factory=dict)
     running: RanCell | None = None
     running_id: str | None = None
+    comm: Any = None
 
     # -- what happens -------------------------------------------------------------------------------------------
 
     def on_open(self, comm: Any, message: Mapping[str, Any]) -> None:
-        """The front end opened ``dsp.context``; each message is the whole truth at that moment."""
+        """The front end opened ``dsp.context``; each message is the whole truth at that moment.
+
+        It may open a comm for each message: an open travels in line with the cells, a later message of the same
+        comm may travel on a thread of its own. Then the one before is closed.
+        """
         self.hear(message)
         comm.on_msg(self.hear)
+        old, self.comm = self.comm, comm
+        if old is not None:
+            old.close()
 
     def hear(self, message: Mapping[str, Any]) -> None:
         """Take over path, cell_id and cells (id, source, index, type, execution_count); nothing else is believed."""

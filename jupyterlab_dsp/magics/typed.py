@@ -66,6 +66,8 @@ class NotebookSession(Session):
             return None
         if answer is None:
             return None
+        if parsed.command.verb == "watch" and not parsed.output:
+            return None  # its lines have said it all
         if isinstance(answer, Run):
             answer = RunView(answer, is_long=parsed.command.verb == "show")
         if not isinstance(answer, RunView):
@@ -139,7 +141,7 @@ class NotebookSession(Session):
                 return None
             return view
         try:
-            return RunView(follow(self.platform, run.id, self.say))
+            return RunView(follow(self.platform, run.id, self.say, with_end=False))
         except Interrupted:
             return None
 

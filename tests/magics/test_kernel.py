@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,14 +131,46 @@ def test_the_first_use_of_a_failed_model_says_why(kernel: Kernel) -> None:
     assert "model, not there" in kernel.run("model", "look")["bundles"][0]["text/plain"]
 
 
+def test_where_widgets_are_shown_the_card_is_one(kernel: Kernel) -> None:
+    pytest.importorskip("anywidget")
+    kernel.run("%load_ext jupyterlab_dsp\n__vsc_ipynb_file__ = '/nowhere/vs.ipynb'")
+    done = kernel.run("%%dsp train --name card --no-store\nimport time\ntime.sleep(600)")
+    assert done["error"] is None, done["error"]
+    (bundle,) = done["bundles"]
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert "<table>" in bundle["text/html"]
+    stopped = kernel.run("%dsp train stop last\n%dsp train watch last")
+    assert "was stopped" in stopped["error"]["evalue"]
+
+
+def test_watching_can_be_interrupted(kernel: Kernel) -> None:
+    kernel.run("%load_ext jupyterlab_dsp")
+    kernel.run("%%dsp train --name long --no-store --no-wait\nimport time\ntime.sleep(600)")
+    threading.Timer(3, kernel.manager.interrupt_kernel).start()
+    watched = kernel.run("%dsp train watch last")
+    assert watched["error"] is None
+    assert "goes on" in watched["text"]
+    assert kernel.run("run = %dsp train stop last\nprint(run.name)")["text"] == "long\n"
+
+
+def test_a_message_before_load_ext_is_no_harm_and_each_message_may_have_its_own_comm(kernel: Kernel) -> None:
+    sources = {"load": "%load_ext jupyterlab_dsp", "path": "%dsp train ?"}
+    kernel.tell("early.ipynb", sources, "load")
+    assert kernel.run(sources["load"], "load")["error"] is None
+    for name in ("a.ipynb", "b.ipynb"):
+        kernel.tell(name, sources, "path")
+    text = "from jupyterlab_dsp.magics.notebook import current_notebook; print(current_notebook().path())"
+    assert kernel.run(text)["text"] == "b.ipynb\n"
+
+
 def test_sent_variables_replace_the_cells_that_make_them(kernel: Kernel) -> None:
     kernel.run("%load_ext jupyterlab_dsp", "load")
-    source = "%%dsp train --name sent --send x --no-store --wait\nimport jupyterlab_dsp as dsp\ndsp.log(n=len(x))"
+    source = "%%dsp train --name sent --send x --no-store --wait\nimport jupyterlab_dsp as dsp\ndsp.log(score=len(x))"
     kernel.run("x = __import__('numpy').arange(7)", "data")
     kernel.tell("s.ipynb", {"train": source}, "train")
     done = kernel.run(source, "train")
     assert done["error"] is None, done["error"]
-    assert "n 7" in done["text"]
+    assert "score 7" in done["bundles"][0]["text/plain"]
 
 
 def execute(tmp_path: Path, *cells: str) -> Any:
@@ -161,7 +194,7 @@ def test_without_a_front_end_the_cell_waits_in_plain_text_and_the_next_one_has_t
     )
     text = text_of(notebook.cells[2])
     assert "numbers · run " in text
-    assert "stored as numbers v1" in text
+    assert "stored as numbers v1" in notebook.cells[2].outputs[-1].data["text/plain"]
     assert "\r" not in text
     assert notebook.cells[2].outputs[-1].data[MIME]["name"] == "numbers"
     assert text_of(notebook.cells[3]) == "DummyClassifier\n"

@@ -14,8 +14,13 @@ from jupyterlab_dsp.magics.notebook import executed_sources
 class Comm:
     """What ipykernel hands to a target."""
 
+    is_closed = False
+
     def on_msg(self, callback: Any) -> None:
         self.callback = callback
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 def told(path: str, sources: dict[str, str], cell_id: str | None = None, **counts: int) -> dict[str, Any]:
@@ -69,6 +74,9 @@ def test_the_front_end_knows_better(shell: Any, notebook: Any) -> None:
     assert executed_sources()["one"] == "a = 1"
     comm.callback(told("RTC:work/y.ipynb", {"one": "look()"}, "one"))
     assert notebook.path() == "work/y.ipynb"
+    notebook.on_open(Comm(), told("work/z.ipynb", {"one": "look()"}, "one"))
+    assert notebook.path() == "work/z.ipynb"
+    assert comm.is_closed
 
 
 def test_what_runs_counts_where_the_front_end_is_a_little_behind(shell: Any, notebook: Any) -> None:
