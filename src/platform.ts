@@ -9,7 +9,11 @@ const CHANGED = 'record-changed/v1';
 
 /** The one holder of client and change stream. */
 export class Dsp implements IDsp {
-  constructor(services: ServiceManager.IManager) {
+  constructor(
+    services: ServiceManager.IManager,
+    read: (dsp: Dsp) => Promise<void> = () => Promise.resolve()
+  ) {
+    this.preferencesRead = read(this);
     this.client = new Client(services.serverSettings);
     services.events.stream.connect((_, event) => {
       if (String(event.schema_id).endsWith(CHANGED)) {
@@ -51,6 +55,9 @@ export class Dsp implements IDsp {
   get preferencesChanged(): Signal<IDsp, IPreferences> {
     return this._preferencesChanged;
   }
+
+  /** Resolves when the settings have been read, or cannot be. */
+  readonly preferencesRead: Promise<void>;
 
   prefer(preferences: IPreferences): void {
     this._preferences = preferences;

@@ -21,6 +21,8 @@ export interface IDsp {
   readonly reconnected: ISignal<IDsp, void>;
   /** What people may set; the settings editor changes it. */
   readonly preferences: IPreferences;
+  /** Resolves when they have been read, or cannot be. */
+  readonly preferencesRead: Promise<void>;
   readonly preferencesChanged: ISignal<IDsp, IPreferences>;
 }
 

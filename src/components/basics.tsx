@@ -90,14 +90,29 @@ export function Problem(props: {
   return (
     <div className="jp-Dsp-problem" role="alert">
       <strong>{error.body.message}</strong>
-      {error.body.hint && <p>{error.body.hint}</p>}
-      {error.isMissingServer && <CopyLine text={'pip install "jupyterlab-dsp[lab]"'} trans={trans} />}
+      {error.isMissingServer ? (
+        <>
+          <p>{trans.__('Install it where Jupyter runs, then restart the server:')}</p>
+          <CopyLine text={'pip install "jupyterlab-dsp[lab]"'} trans={trans} />
+        </>
+      ) : (
+        error.body.hint && <p>{error.body.hint}</p>
+      )}
       {props.retry && (
         <Action onClick={props.retry}>
           <refreshIcon.react tag="span" /> {trans.__('Try again')}
         </Action>
       )}
     </div>
+  );
+}
+
+/** What is shown is an older answer: why there is no newer one. */
+export function Stale(props: { error: DspError; trans: TranslationBundle }): React.ReactElement {
+  return (
+    <p className="jp-Dsp-warning" role="status" title={props.error.body.hint ?? undefined}>
+      {props.trans.__('%1 This is what it said before.', props.error.body.message)}
+    </p>
   );
 }
 

@@ -2,6 +2,7 @@ import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
+import { SplitPanel, TabPanel, type Widget } from '@lumino/widgets';
 import type * as React from 'react';
 
 /** A main-area page that knows whether it is seen, so that nothing is read for a hidden tab. */
@@ -52,4 +53,31 @@ export function showPage(shell: JupyterFrontEnd.IShell, page: MainAreaWidget<Pag
     shell.add(page, 'down');
   }
   shell.activateById(page.id);
+  if (!page.isVisible) {
+    raise(page);
+  }
+  requestAnimationFrame(() => makeRoom(page));
 }
+
+/** Brings the page's tab to the front; Notebook 7 does that only for a lower area that was closed. */
+function raise(page: Widget): void {
+  for (let at = page.parent; at; at = at.parent) {
+    if (at instanceof TabPanel) {
+      at.currentWidget = page;
+    }
+  }
+}
+
+/** A lower area that has never been open shows its tabs only: give it half of the height. */
+function makeRoom(page: Widget): void {
+  if (page.node.clientHeight >= LEAST_PX) {
+    return;
+  }
+  for (let at = page.parent; at; at = at.parent) {
+    if (at instanceof SplitPanel && at.orientation === 'vertical' && at.widgets.length === 2) {
+      at.setRelativeSizes([1, 1]);
+    }
+  }
+}
+
+const LEAST_PX = 120;

@@ -2,13 +2,17 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
-import { Chip, EmptyState, FilterBox, Problem } from '../components/basics';
+import { Chip, EmptyState, FilterBox, Problem, Stale } from '../components/basics';
+import { usePreferences } from '../components/use-preferences';
 import { useListKeys } from '../components/list-keys';
 import { touches, useQuery } from '../components/use-query';
 import { age, bytes, headline, value } from '../format';
 import { CommandIDs, type IDsp, type ISectionHeader, type Model, type Version } from '../tokens';
 
 const VERSIONS = 5;
+
+/** More are found by the filter. */
+const MOST_ROWS = 1000;
 
 /** The section "Models" of the side panel: families, and the newest versions of those that are open. */
 export function ModelsSection(props: {
@@ -20,7 +24,9 @@ export function ModelsSection(props: {
 }): React.ReactElement {
   const { dsp, trans, commands, report, visible } = props;
   const [filter, setFilter] = React.useState('');
-  const [limit, setLimit] = React.useState(dsp.preferences.rows);
+  const { rows } = usePreferences(dsp);
+  const [times, setTimes] = React.useState(1);
+  const limit = Math.min(rows * times, MOST_ROWS);
   const [opened, setOpened] = React.useState<Set<string> | null>(null);
   const models = useQuery(
     dsp,
@@ -67,6 +73,7 @@ export function ModelsSection(props: {
   };
   return (
     <>
+      {models.error && !isFilterProblem && <Stale error={models.error} trans={trans} />}
       <FilterBox
         label={trans.__('Filter models')}
         placeholder={trans.__('Filter: name ~ digits')}
@@ -86,8 +93,8 @@ export function ModelsSection(props: {
         ))}
       </ul>
       {models.data && items.length === 0 && <p className="jp-Dsp-muted">{trans.__('No model matches.')}</p>}
-      {models.data?.next_cursor && (
-        <button className="jp-Dsp-link jp-Dsp-more" onClick={() => setLimit(Math.min(limit * 3, 1000))}>
+      {models.data?.next_cursor && limit < MOST_ROWS && (
+        <button className="jp-Dsp-link jp-Dsp-more" onClick={() => setTimes(times * 4)}>
           {trans.__('Show more')}
         </button>
       )}
@@ -125,7 +132,14 @@ function ModelItem(props: {
         >
           <span className="jp-Dsp-rowTop">
             <span className="jp-Dsp-rowName">{model.name}</span>
-            <span className="jp-Dsp-muted">{trans._n('%1 version', '%1 versions', model.version_count)}</span>
+            <span className="jp-Dsp-muted jp-Dsp-metric">
+              {trans._n(
+                '%2 version',
+                '%2 versions',
+                model.version_count,
+                model.version_count.toLocaleString()
+              )}
+            </span>
           </span>
         </button>
       </div>

@@ -110,8 +110,8 @@ function Body(props: { panel: DspPanel }): React.ReactElement {
   }, [visible]);
   const trans = panel.translation;
   const info = useQuery(panel.dsp, 'system.info', {}, { visible });
-  // without the server half no section can show anything: it is said once
-  const isMissing = info.error?.isMissingServer === true;
+  // without the server no section can show anything: it is said once
+  const isMissing = !info.data && (info.error?.isMissingServer || info.error?.code === 'unreachable');
   return (
     <>
       <header className="jp-Dsp-panelHeader">

@@ -26,13 +26,15 @@ export const platformPlugin: JupyterFrontEndPlugin<IDsp> = {
   optional: [ISettingRegistry, ITranslator],
   activate: (app: JupyterFrontEnd, registry: ISettingRegistry | null, translator: ITranslator | null) => {
     speak((translator ?? nullTranslator).load('jupyterlab_dsp'));
-    const dsp = new Dsp(app.serviceManager);
-    if (registry) {
-      followPreferences(registry, preferences => dsp.prefer(preferences)).catch(reason => {
-        console.warn('The settings of the data science platform could not be read.', reason);
-      });
-    }
-    return dsp;
+    return new Dsp(app.serviceManager, async dsp => {
+      // not before the plug-in of keyboard shortcuts is there: it stumbles over a schema that comes earlier
+      await app.started;
+      if (registry) {
+        await followPreferences(registry, preferences => dsp.prefer(preferences)).catch(reason => {
+          console.warn('The settings of the data science platform could not be read.', reason);
+        });
+      }
+    });
   }
 };
 
@@ -62,7 +64,9 @@ export const panelPlugin: JupyterFrontEndPlugin<IDspPanel> = {
       add();
       restorer?.add(panel, panel.id);
     } else {
-      void app.restored.then(() => dsp.preferences.showInNotebook7 && add());
+      void Promise.all([app.restored, dsp.preferencesRead]).then(
+        () => dsp.preferences.showInNotebook7 && add()
+      );
     }
     void state?.fetch(STATE_KEY).then(value => {
       if (value && typeof value === 'object' && 'folded' in value) {

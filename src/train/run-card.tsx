@@ -42,14 +42,16 @@ function RunCard(props: IRunViewProps): React.ReactElement {
             curves={series.map(one => ({ owner: '', series: one }))}
           />
         )}
-        <LogView
-          dsp={dsp}
-          runId={run.data.id}
-          visible={props.visible}
-          isLive={isLive}
-          trans={trans}
-          height={150}
-        />
+        {!run.data.problem?.traceback && (
+          <LogView
+            dsp={dsp}
+            runId={run.data.id}
+            visible={props.visible}
+            isLive={isLive}
+            trans={trans}
+            height={150}
+          />
+        )}
       </div>
       {metrics.length > 0 && (
         <p className="jp-DspTrain-cardMetrics" aria-live="off">

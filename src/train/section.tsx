@@ -7,15 +7,20 @@ import {
   Problem,
   ProgressBar,
   share,
+  Stale,
   StateDot,
   stateWords
 } from '../components/basics';
+import { usePreferences } from '../components/use-preferences';
 import { useListKeys } from '../components/list-keys';
 import { useQuery } from '../components/use-query';
 import { age, headline, pairs, roughly, value } from '../format';
 import { CommandIDs, type IDsp, type ISectionHeader, type RunRow } from '../tokens';
 
 const MOST_COMPARED = 10;
+
+/** More are found by the filter. */
+const MOST_ROWS = 1000;
 
 /** The section "Runs" of the side panel. */
 export function RunsSection(props: {
@@ -27,7 +32,9 @@ export function RunsSection(props: {
 }): React.ReactElement {
   const { dsp, trans, commands, report, visible } = props;
   const [filter, setFilter] = React.useState('');
-  const [limit, setLimit] = React.useState(dsp.preferences.rows);
+  const { rows } = usePreferences(dsp);
+  const [times, setTimes] = React.useState(1);
+  const limit = Math.min(rows * times, MOST_ROWS);
   const [ticked, setTicked] = React.useState<string[]>([]);
   const runs = useQuery(
     dsp,
@@ -68,6 +75,7 @@ export function RunsSection(props: {
   }
   return (
     <>
+      {runs.error && !isFilterProblem && <Stale error={runs.error} trans={trans} />}
       <FilterBox
         label={trans.__('Filter runs')}
         placeholder={trans.__('Filter: val_accuracy > 0.9')}
@@ -90,8 +98,8 @@ export function RunsSection(props: {
         ))}
       </ul>
       {runs.data && items.length === 0 && <p className="jp-Dsp-muted">{trans.__('No run matches.')}</p>}
-      {runs.data?.next_cursor && (
-        <button className="jp-Dsp-link jp-Dsp-more" onClick={() => setLimit(Math.min(limit * 3, 1000))}>
+      {runs.data?.next_cursor && limit < MOST_ROWS && (
+        <button className="jp-Dsp-link jp-Dsp-more" onClick={() => setTimes(times * 4)}>
           {trans.__('Show more')}
         </button>
       )}
