@@ -1,6 +1,5 @@
 import type { ICodeCellModel } from '@jupyterlab/cells';
 import { NotebookActions, type INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
-import type { Kernel } from '@jupyterlab/services';
 import type { JSONObject } from '@lumino/coreutils';
 
 /** Comm target in the kernel; see docs/developers/architecture.md. */
@@ -14,7 +13,6 @@ const MENTIONS = /%dsp\b|\bdsp\b|jupyterlab_dsp/;
  * that do not mention dsp cost nothing.
  */
 export function tellKernels(tracker: INotebookTracker): void {
-  const comms = new WeakMap<Kernel.IKernelConnection, Kernel.IComm>();
   NotebookActions.executionScheduled.connect((_, { notebook, cell }) => {
     const panel = tracker.find(candidate => candidate.content === notebook);
     const kernel = panel?.sessionContext.session?.kernel;
@@ -26,23 +24,10 @@ export function tellKernels(tracker: INotebookTracker): void {
     ) {
       return;
     }
-    const context = describe(panel, cell.model.id);
-    const known = comms.get(kernel);
-    if (known && !known.isDisposed) {
-      known.send(context);
-      return;
-    }
+    // a comm for each message: one that a kernel refused (before %load_ext) would swallow all that follow, and
+    // later messages of a comm may take another way than the cell that they belong to
     const comm = kernel.createComm(TARGET);
-    comms.set(kernel, comm);
-    comm.onClose = () => {
-      comms.delete(kernel);
-    };
-    kernel.statusChanged.connect((sender, status) => {
-      if (status === 'restarting' || status === 'autorestarting' || status === 'dead') {
-        comms.delete(sender);
-      }
-    });
-    comm.open(context);
+    comm.open(describe(panel, cell.model.id));
   });
 }
 
