@@ -1,4 +1,5 @@
 import { test as base, expect, type Locator, type Page } from '@playwright/test';
+import { join } from 'node:path';
 import { LabServer } from './server';
 
 export { expect };
@@ -17,7 +18,13 @@ interface INotebookPanel {
     session: { kernel: { status: string } | null } | null;
     restartKernel(): Promise<void>;
   };
-  content: { activeCellIndex: number; widgets: { model: { executionCount: number | null } }[] };
+  content: { activeCellIndex: number; widgets: { model: ICellModel }[] };
+}
+
+interface ICellModel {
+  executionCount: number | null;
+  sharedModel: { getSource(): string; setSource(text: string): void };
+  toJSON(): { outputs?: unknown[] };
 }
 
 declare global {
@@ -52,8 +59,29 @@ export class Lab {
     await this.loaded();
   }
 
+  /** Waits until JupyterLab, which saves its layout a moment after a change, has saved this. */
+  async layoutSaved(text: string): Promise<void> {
+    await expect
+      .poll(async () => JSON.stringify(await (await fetch(`${this.server.url}/lab/api/workspaces`)).json()), {
+        timeout: 30_000
+      })
+      .toContain(text);
+  }
+
+  /** Opens the command palette and types into it. */
+  async palette(text: string): Promise<void> {
+    await this.command('apputils:activate-command-palette');
+    await this.page.locator('.lm-CommandPalette-input:visible').fill(text);
+  }
+
+  paletteItem(name: string): Locator {
+    return this.page.locator('.lm-CommandPalette-item:visible').filter({
+      has: this.page.getByText(name, { exact: true })
+    });
+  }
+
   async loaded(): Promise<void> {
-    await this.page.waitForFunction(() => !!window.jupyterapp, undefined, { timeout: 60_000 });
+    await this.page.waitForFunction(() => !!window.jupyterapp, undefined, { timeout: 90_000 });
     await this.page.evaluate(async () => {
       await window.jupyterapp!.restored;
     });
@@ -174,18 +202,58 @@ export class Lab {
 
   async dark(isDark = true): Promise<void> {
     await this.command('apputils:change-theme', { theme: isDark ? 'JupyterLab Dark' : 'JupyterLab Light' });
+    await expect(this.page.locator('body')).toHaveAttribute('data-jp-theme-light', String(!isDark));
+  }
+
+  /** A section of the side panel by its title. */
+  section(title: string): Locator {
+    return this.panel.getByRole('region', { name: title, exact: true });
+  }
+
+  /** The page of the main area that is in front. */
+  get main(): Locator {
+    return this.page.locator('#jp-main-dock-panel .jp-MainAreaWidget:not(.lm-mod-hidden) .jp-Dsp-page');
+  }
+
+  /** Opens the page of a model from the side panel, as a user does. */
+  async openModel(name: string): Promise<Locator> {
+    await this.openPanel();
+    await this.section('Models').getByTitle(`Open ${name}`, { exact: true }).click();
+    await expect(this.main.getByRole('heading', { name, level: 2 })).toBeVisible();
+    return this.main;
+  }
+
+  get dialog(): Locator {
+    return this.page.getByRole('dialog');
+  }
+
+  /** A notification that is shown, by its text. */
+  toast(text: string | RegExp): Locator {
+    return this.page.locator('.Toastify__toast', { hasText: text });
+  }
+
+  /** Keeps a picture of the window in test-results/pictures, for people. */
+  async picture(name: string): Promise<void> {
+    await this.page.screenshot({ path: join(__dirname, 'test-results', 'pictures', `${name}.png`) });
   }
 }
 
-/** `lab` is a page on a server that the tests of one file share. `server` is that server. */
-export const test = base.extend<{ lab: Lab }, { server: LabServer }>({
+/**
+ * `lab` is a page on a server that the tests of one `home` share. `server` is that server.
+ *
+ * A file that says `test.use({ home: 'name', options: [...] })` gets a home and a server of its own.
+ */
+export const test = base.extend<{ lab: Lab }, { home: string; options: string[]; server: LabServer }>({
+  home: ['shared', { option: true, scope: 'worker' }],
+  options: [[], { option: true, scope: 'worker' }],
   server: [
-    async ({}, use) => {
-      const server = await LabServer.start();
+    async ({ home, options }, use) => {
+      void home; // a name only: another one makes another worker, and so another server
+      const server = await LabServer.start(options);
       await use(server);
       await server.dispose();
     },
-    { scope: 'worker', timeout: 90_000 }
+    { scope: 'worker', timeout: 120_000 }
   ],
   lab: async ({ page, server }, use, info) => {
     const errors: string[] = [];
@@ -194,6 +262,8 @@ export const test = base.extend<{ lab: Lab }, { server: LabServer }>({
     if (info.status !== info.expectedStatus) {
       await info.attach('server.log', { body: server.log, contentType: 'text/plain' });
       await info.attach('page-errors.txt', { body: errors.join('\n'), contentType: 'text/plain' });
+    } else {
+      expect(errors, 'errors thrown in the page').toEqual([]);
     }
   }
 });

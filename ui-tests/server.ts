@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -13,9 +13,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 const ROOT = resolve(__dirname, '..');
-const START_TIMEOUT_MS = 60_000;
+const PYTHON = join(ROOT, '.venv', 'bin', 'python');
+const START_TIMEOUT_MS = 90_000;
 
 /** A cell of a notebook that a test writes. */
 export interface ICell {
@@ -28,7 +30,10 @@ export interface ICell {
  * what it keeps (records, store, runs, notebooks) stays until `dispose`.
  */
 export class LabServer {
-  private constructor(readonly port: number) {
+  private constructor(
+    readonly port: number,
+    private readonly options: string[]
+  ) {
     this.home = mkdtempSync(join(tmpdir(), 'dsp-ui-'));
     for (const folder of [this.work, this.dspHome, join(this.home, 'config')]) {
       mkdirSync(folder, { recursive: true });
@@ -39,8 +44,9 @@ export class LabServer {
     });
   }
 
-  static async start(): Promise<LabServer> {
-    const server = new LabServer(await freePort());
+  /** `options` go to the command line of JupyterLab. */
+  static async start(options: string[] = []): Promise<LabServer> {
+    const server = new LabServer(await freePort(), options);
     await server.start();
     return server;
   }
@@ -89,13 +95,14 @@ export class LabServer {
   async start(): Promise<void> {
     const log = openSync(join(this.home, 'server.log'), 'a');
     const child = spawn(
-      join(ROOT, '.venv', 'bin', 'python'),
+      PYTHON,
       [
         '-m',
         'jupyterlab',
         `--config=${join(ROOT, 'ui-tests', 'jupyter_server_config.py')}`,
         `--ServerApp.port=${this.port}`,
-        `--ServerApp.root_dir=${this.work}`
+        `--ServerApp.root_dir=${this.work}`,
+        ...this.options
       ],
       { cwd: this.home, env: this.env, stdio: ['ignore', log, log] }
     );
@@ -159,6 +166,25 @@ export class LabServer {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, JSON.stringify(content, null, 1));
     return path;
+  }
+
+  /** Does a job of seed.py on this server's home, in a process of its own; returns the JSON that it prints. */
+  async seed<T = unknown>(job: string, ...args: string[]): Promise<T> {
+    const { stdout } = await promisify(execFile)(PYTHON, [join(ROOT, 'ui-tests', 'seed.py'), job, ...args], {
+      cwd: this.work,
+      env: this.env,
+      maxBuffer: 64 * 2 ** 20
+    });
+    return JSON.parse(stdout) as T;
+  }
+
+  /** Reads from the platform's API, as any client does. */
+  async get<T>(path: string): Promise<T> {
+    const response = await fetch(`${this.url}/dsp/api/v1/${path}`);
+    if (!response.ok) {
+      throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    }
+    return (await response.json()) as T;
   }
 
   /** Copies a file of the repository, such as examples/tour.ipynb, into the work folder. */
