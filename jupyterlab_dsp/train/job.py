@@ -173,7 +173,7 @@ def _record_environment(run: CurrentRun, modules: set[str]) -> None:
         store = run.platform.store
         with store.writing():
             blob = store.put(json.dumps({**environment, "lock": lock}, sort_keys=True).encode())
-        run.tracker.fact(environment_digest=blob.digest)
+            run.tracker.fact(environment_digest=blob.digest)  # on disk before a purge may look
     except Exception as error:  # noqa: BLE001  a description of the run is not worth the run
         run.tracker.warn(f"The environment could not be recorded: {one_line(error)}.")
 

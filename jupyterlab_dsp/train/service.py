@@ -52,6 +52,7 @@ KIND = "run"
 #: a run without a process this long after it was recorded was lost between the two
 START_GRACE_S = 30.0
 _ACTIVE = "state in (starting, running)"
+_SAMPLE = 5
 
 
 class TrainService:
@@ -128,11 +129,16 @@ class TrainService:
     def list(self, request: ListRuns) -> RunPage:
         """One page of runs, newest first unless sorted otherwise."""
         self.settle_active()
+        newest: Sequence[dict[str, Any]] = ()
+        if request.filter or request.sort:
+            # a handful of the newest tells which bare names are metrics and which are parameters
+            sample = Query(sort="created_at", descending=True, limit=_SAMPLE)
+            newest = [record.doc for record in self._records.list(KIND, sample).items]
         page = self._records.list(
             KIND,
             Query(
-                where=resolve_path.filter(request.filter, KIND),
-                sort=resolve_path(request.sort, KIND) if request.sort else "created_at",
+                where=resolve_path.filter(request.filter, KIND, newest),
+                sort=resolve_path(request.sort, KIND, newest) if request.sort else "created_at",
                 descending=request.order == "desc",
                 limit=request.limit,
                 cursor=request.cursor,

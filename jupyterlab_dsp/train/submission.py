@@ -207,6 +207,7 @@ def _run(job: dict[str, Any], reasons: dict[str, str], user: str, settings: Sett
             for cell in job["cells"]
         ],
         "spec_digest": digest,
+        "_sent": job["sent"],  # for the purge: a retry needs these blobs
         "engine": settings.engine if settings else "",
     }
 

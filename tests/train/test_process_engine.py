@@ -88,9 +88,7 @@ def test_a_killed_supervisor_means_lost_and_nothing_left(engine, tmp_path):
 
 
 def test_the_command_does_not_survive_its_supervisor(engine, tmp_path):
-    handle = start(
-        engine, tmp_path / "job", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-    )
+    handle = start(engine, tmp_path / "job", "import os, time; print(os.getpid(), flush=True); time.sleep(60)")
     wait(lambda: printed(tmp_path / "job").endswith("\n"))
     kill_supervisor(handle)
     pid = int(printed(tmp_path / "job"))
@@ -256,9 +254,7 @@ def test_before_the_last_boot_means_gone(engine, tmp_path):
         "boot": "another",
     }
     (folder / "process-claim.json").write_text(json.dumps(me))
-    (folder / "process-child.json").write_text(
-        json.dumps({"pid": 1, "start": "t1", "started_at": supervisor.now()})
-    )
+    (folder / "process-child.json").write_text(json.dumps({"pid": 1, "start": "t1", "started_at": supervisor.now()}))
     assert engine.poll(handle).state == "lost"
 
 
@@ -268,9 +264,7 @@ def test_another_machine_is_believed(engine, tmp_path):
     (folder / "process-claim.json").write_text(
         json.dumps({"supervisor_pid": 1, "supervisor_start": "t1", "boot": "another"})
     )
-    (folder / "process-child.json").write_text(
-        json.dumps({"pid": 1, "start": "t1", "started_at": supervisor.now()})
-    )
+    (folder / "process-child.json").write_text(json.dumps({"pid": 1, "start": "t1", "started_at": supervisor.now()}))
     assert engine.poll(handle).state == "running"
     engine.stop(handle)
     assert (folder / "stop.json").exists()

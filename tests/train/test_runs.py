@@ -96,7 +96,9 @@ def _gone(pid: int) -> None:
 
 
 def test_memory_limit_is_told_with_both_figures(submit, finish):
-    source = "import time\nheld = bytearray(400_000_000)\nfor i in range(0, len(held), 4096): held[i] = 1\ntime.sleep(60)"
+    source = (
+        "import time\nheld = bytearray(400_000_000)\nfor i in range(0, len(held), 4096): held[i] = 1\ntime.sleep(60)"
+    )
     run = finish(submit(source, keep=False, memory_limit_bytes=300_000_000))
     assert run.state == "killed"
     assert run.problem is not None
@@ -147,7 +149,9 @@ def test_dsp_log_makes_curves_and_outside_a_run_does_nothing(submit, finish, pla
     dsp.log(auc=0.5)
     with pytest.raises(InvalidInput):
         dsp.log(auc="high")
-    source = "import jupyterlab_dsp as dsp\nfor i in range(5):\n    dsp.log({'auc': i / 10, 'nan': float('nan')}, step=i)"
+    source = (
+        "import jupyterlab_dsp as dsp\nfor i in range(5):\n    dsp.log({'auc': i / 10, 'nan': float('nan')}, step=i)"
+    )
     run = finish(submit(source, keep=False))
     assert run.state == "succeeded", run.problem
     assert run.metrics == {"auc": 0.4, "nan": None}
@@ -200,3 +204,21 @@ def test_compare_shows_what_differs(submit, finish, platform):
     assert result.equal_count > 0
     with pytest.raises(InvalidInput):
         platform.call("train.compare", {"refs": [first.id, "not a run"]})
+
+
+def test_bare_names_of_parameters_filter_and_sort(submit, finish, platform):
+    for n in (1, 5, 3):
+        finish(submit(f"n = {n}", "print(n)", keep=False))
+    page = platform.call("train.list", {"filter": "n > 1", "sort": "n", "order": "asc"})
+    assert [row.params["n"] for row in page.items] == [3, 5]
+
+
+def test_sent_values_survive_a_purge(submit, finish, platform):
+    from jupyterlab_dsp.train.sending import send
+
+    sent = send(platform.store, [1, 2, 3], "values", platform.paths.scratch)
+    run = finish(submit("print(sum(values))", sent={"values": sent.digest}, keep=False))
+    assert run.state == "succeeded", run.problem
+    platform.call("model.purge", {})
+    again = finish(platform.call("train.retry", {"run_id": run.id}))
+    assert again.state == "succeeded", again.problem
