@@ -9,17 +9,22 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import stat
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dulwich.errors import ChecksumMismatch, FileFormatException, NotGitRepository, WrongObjectException
 from dulwich.objects import Blob, Commit, Tree
 from dulwich.repo import Repo
 
 from ..errors import Conflict, Corrupt, NotFound, Unavailable
 
+#: what dulwich raises for files that are not what they should be
+GitError = (NotGitRepository, FileFormatException, ChecksumMismatch, WrongObjectException)
 _VERSION_LINE = "Dsp-Version: "
 
 
@@ -43,23 +48,46 @@ class SpecRepository:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[Repo]:
-        if not (self._folder / "HEAD").exists():
-            with self._locked():
-                if not (self._folder / "HEAD").exists():
-                    temporary = self._folder.with_name(f".{self._folder.name}.{os.getpid()}.{time.monotonic_ns()}")
-                    temporary.mkdir(parents=True, mode=0o700)
-                    Repo.init_bare(str(temporary)).close()
-                    os.rename(temporary, self._folder)
+        """The repository, made where there is none. Damage that shows while it is read becomes Corrupt."""
         try:
+            if not (self._folder / "HEAD").exists():
+                self._make()
             repo = Repo(str(self._folder))
-        except Exception as error:
+        except (OSError, *GitError) as error:
             raise Unavailable(
-                f"The repository of Specs cannot be opened: {error}.", hint=f"Look at {self._folder} with git fsck."
+                f"The repository of Specs cannot be opened: {_reason(error)}.",
+                hint=f"Look at {self._folder} with git fsck.",
             ) from error
         try:
             yield repo
+        except (KeyError, AssertionError, ValueError, zlib.error, *GitError) as error:
+            raise Corrupt(
+                f"The repository of Specs is damaged: {_reason(error)}.",
+                hint=f"git -C {self._folder} fsck says what is missing; a clone of it may have it.",
+            ) from error
+        except OSError as error:
+            raise Unavailable(
+                f"The repository of Specs cannot be used: {_reason(error)}.",
+                hint=f"Is the disk full, or {self._folder} not yours?",
+            ) from error
         finally:
             repo.close()
+
+    def _make(self) -> None:
+        with self._locked():
+            if (self._folder / "HEAD").exists():
+                return
+            # made aside and renamed, so that nobody sees half of it; we hold the lock: what lies there was killed
+            for stale in self._folder.parent.glob(f".{self._folder.name}.new.*"):
+                shutil.rmtree(stale, ignore_errors=True)
+            temporary = self._folder.with_name(f".{self._folder.name}.new.{os.getpid()}")
+            temporary.mkdir(mode=0o700)
+            repo = Repo.init_bare(str(temporary))
+            config = repo.get_config()
+            config.set((b"core",), b"fsyncObjectFiles", True)  # an export that was acknowledged survives a power cut
+            config.write_to_path()
+            repo.close()
+            os.rename(temporary, self._folder)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -74,9 +102,9 @@ class SpecRepository:
             os.close(descriptor)
 
     def names(self) -> list[str]:
-        """Every Spec there is, sorted."""
+        """Every branch there is, sorted; whoever may push can add some that are no Specs."""
         with self._open() as repo:
-            return sorted(ref.decode() for ref in repo.refs.subkeys(b"refs/heads/"))
+            return sorted(ref.decode("utf-8", "replace") for ref in repo.refs.subkeys(b"refs/heads/"))
 
     def head(self, name: str) -> SpecCommit | None:
         """The newest version, or None."""
@@ -99,39 +127,38 @@ class SpecRepository:
                     hint="Look at what changed, then export again.",
                     newest=newest,
                 )
-            tree = self._add_tree(repo, files)
             version = newest + 1
             commit = Commit()
-            commit.tree = tree
+            commit.tree = self._add_tree(repo, files)
             commit.parents = [head.commit.encode()] if head else []
-            person = f"{_clean(author)} <{_clean(author)}@localhost>".encode()
-            commit.author = commit.committer = person
+            author = _clean(author)
+            commit.author = commit.committer = f"{author} <{author}@localhost>".encode("utf-8", "replace")
             now = int(time.time())
             commit.author_time = commit.commit_time = now
             commit.author_timezone = commit.commit_timezone = 0
             commit.encoding = b"UTF-8"
             text = message.strip() or f"{name} version {version}"
-            commit.message = f"{text}\n\n{_VERSION_LINE}{version}\n".encode()
+            commit.message = f"{text}\n\n{_VERSION_LINE}{version}\n".encode("utf-8", "replace")
             repo.object_store.add_object(commit)
             branch = f"refs/heads/{name}"
-            self._drop_stale_locks(branch, f"refs/tags/{name}/v{version}")
+            self._drop_stale_locks("HEAD", branch, *(f"refs/tags/{name}/v{each}" for each in (newest, version)))
             old = head.commit.encode() if head else None
             if not repo.refs.set_if_equals(branch.encode(), old, commit.id):
                 raise Conflict(f"Somebody else exported '{name}' at the same moment.", hint="Export again.")
-            # the branch is the truth; the tag is for people and CI servers, and is made again where it is missing
-            repo.refs[f"refs/tags/{name}/v{version}".encode()] = commit.id
-            return SpecCommit(name, version, commit.id.decode(), text, author, float(now))
+            # the branch is the truth; the tags are for people and CI servers. A killed writer may have left out one
+            repo.refs[_tag(name, version)] = commit.id
+            if head and _tag(name, newest) not in repo.refs:
+                repo.refs[_tag(name, newest)] = head.commit.encode()
+            self._point_head(repo, branch)
+            return self._describe(repo, name, commit.id)
 
     def read(self, name: str, version: int) -> tuple[SpecCommit, dict[str, bytes]]:
         """One version and its files. Raises NotFound, Corrupt."""
         with self._open() as repo:
             found = self._find(repo, name, version)
-            try:
-                commit = repo[found.commit.encode()]
-                assert isinstance(commit, Commit)
-                return found, dict(_walk(repo, commit.tree, ""))
-            except (KeyError, AssertionError) as error:
-                raise Corrupt(f"Version {version} of the Spec '{name}' is damaged: {error} is missing.") from error
+            commit = repo[found.commit.encode()]
+            assert isinstance(commit, Commit)
+            return found, dict(_walk(repo, commit.tree, ""))
 
     def versions(self, name: str, newer_than: int = 0) -> list[SpecCommit]:
         """Versions above ``newer_than``, oldest first."""
@@ -145,6 +172,10 @@ class SpecRepository:
 
     def _find(self, repo: Repo, name: str, version: int) -> SpecCommit:
         at = self._head(repo, name)
+        if at is not None and at.version > version and _tag(name, version) in repo.refs:
+            # the short way; only where the tag was not moved by hand
+            tagged = self._describe(repo, name, repo.refs[_tag(name, version)])
+            at = tagged if tagged.version == version else at
         while at is not None and at.version > version:
             at = self._parent(repo, at)
         if at is None or at.version != version:
@@ -198,6 +229,24 @@ class SpecRepository:
         for ref in refs:
             with contextlib.suppress(FileNotFoundError):
                 (self._folder / f"{ref}.lock").unlink()
+
+    def _point_head(self, repo: Repo, branch: str) -> None:
+        """HEAD names a branch that exists, so that a plain ``git clone`` checks something out."""
+        chain, digest = repo.refs.follow(b"HEAD")
+        if digest is None and len(chain) > 1:
+            repo.refs.set_symbolic_ref(b"HEAD", branch.encode())
+
+
+def _tag(name: str, version: int) -> bytes:
+    return f"refs/tags/{name}/v{version}".encode()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    first = error.args[0] if error.args else ""
+    text = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
+    return f"{type(error).__name__} {text.splitlines()[0][:200] if text else ''}".strip()
 
 
 def _walk(repo: Repo, tree_id: bytes, prefix: str) -> Iterator[tuple[str, bytes]]:

@@ -25,7 +25,8 @@ from ..contract.model import (
     SpecDetail,
     SpecPage,
 )
-from ..errors import Conflict, InvalidInput
+from ..errors import Conflict, Corrupt, InvalidInput
+from ..plain import to_plain
 from ..records import Query, Records
 from .environment import capture_environment, requirements_text
 from .fields import resolve_path
@@ -68,32 +69,38 @@ class SpecService:
         plan, spec, contents = self._plan(request)
         if plan.problems:
             raise InvalidInput(f"This cannot be exported: {plan.problems[0]}", field="cells", problems=plan.problems)
-        head = self._repository.head(request.name)
-        newest = head.version if head else 0
-        if request.expect is not None and request.expect != newest:
-            raise Conflict(
-                f"'{request.name}' is at version {newest} now, not {request.expect}.",
-                hint="Look at what changed since, then export again.",
-                newest=newest,
-            )
-        if head and self._spec_of(request.name, head.version).get("digest") == spec["digest"]:
-            return self._record(head)
         spec["proof"] = "passed" if proof else "none"
         files = {
             SPEC_FILE: _pretty(spec),
-            MODULE_FILE: plan.module.encode(),
+            MODULE_FILE: plan.module.encode("utf-8", "replace"),
             REQUIREMENTS_FILE: requirements_text(spec["environment"]).encode(),
             LOCK_FILE: requirements_text(spec["environment"], full=True).encode(),
             **{f"{FILES_FOLDER}/{path}": content for path, content in contents.items()},
         }
         if request.document is not None:
             files[NOTEBOOK_FILE] = _pretty(request.document, indent=1)
-        commit = self._repository.commit(request.name, files, request.message, self._user, expect=newest)
-        return self._record(commit)
+        while True:
+            head = self._repository.head(request.name)
+            newest = head.version if head else 0
+            if request.expect is not None and request.expect != newest:
+                raise Conflict(
+                    f"'{request.name}' is at version {newest} now, not {request.expect}.",
+                    hint="Look at what changed since, then export again.",
+                    newest=newest,
+                )
+            if head and self._spec_of(request.name, head.version).get("digest") == spec["digest"]:
+                return self._record(head)
+            try:
+                commit = self._repository.commit(request.name, files, request.message, self._user, expect=newest)
+            except Conflict:
+                if request.expect is not None or self._repository.head(request.name) == head:
+                    raise
+                continue  # somebody was faster: it may be the same Spec, else ours is the next version
+            return self._record(commit)
 
     def specs(self, request: ListSpecs) -> SpecPage:
         """One page of exported Specs, newest first."""
-        self._catch_up()
+        self._catch_up(request.name)
         page = self._records.list(
             KIND,
             Query(
@@ -175,7 +182,7 @@ class SpecService:
         spec: dict[str, Any] = {
             "name": request.name,
             "cells": [{"id": cell.id, "index": cell.index, "source": cell.source} for cell in code],
-            "parameters": {each.name: each.default for each in parameters(code)},
+            "parameters": to_plain({each.name: each.default for each in parameters(code)}),
             "modules": list(piece.modules),
             "files": [
                 {"path": file.path, "kind": file.kind, "size_bytes": file.size_bytes, "digest": _digest(content)}
@@ -191,9 +198,10 @@ class SpecService:
             "notebook": request.notebook,
             "target": piece.target_id,
         }
-        # what makes the result: not where the notebook lies, nor packages that the code does not use
+        # what makes the result: not where cells and notebook lie, nor packages that the code does not use
         essence = {
-            **{key: spec[key] for key in ("cells", "parameters", "files", "data")},
+            "cells": [cell["source"] for cell in spec["cells"]],
+            **{key: spec[key] for key in ("parameters", "files", "data")},
             "python": environment.get("python"),
             "packages": environment.get("packages"),
         }
@@ -209,7 +217,7 @@ class SpecService:
     def _record(self, commit: SpecCommit) -> Spec:
         key = f"{commit.version:010d}"
         record = self._records.get(KIND, key, scope=commit.name)
-        if record is None:
+        if record is None or record.doc.get("commit") != commit.commit:  # the repository may have been replaced
             spec = self._spec_of(commit.name, commit.version)
             row = Spec(
                 name=commit.name,
@@ -225,18 +233,24 @@ class SpecService:
                 proof=spec.get("proof", "none"),
             )
             try:
-                record = self._records.put(KIND, key, row.model_dump(), scope=commit.name, expect=0)
+                expect = record.revision if record else 0
+                record = self._records.put(KIND, key, row.model_dump(), scope=commit.name, expect=expect)
             except Conflict:
                 return row  # somebody else wrote the same
         return Spec.model_validate(record.doc)
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, only: str | None) -> None:
         """Exports whose writer was killed between commit and record."""
-        for name in self._repository.names():
-            page = self._records.list(KIND, Query(descending=True, limit=1), scope=name)
-            known = int(page.items[0].key) if page.items else 0
-            for commit in self._repository.versions(name, newer_than=known):
-                self._record(commit)
+        for name in self._repository.names() if only is None else [only]:
+            try:
+                head = self._repository.head(name)
+                # not only the newest: it may have been recorded after one whose writer was killed
+                page = self._records.list(KIND, Query(limit=1, count=True), scope=name)
+                if head and (page.total or 0) < head.version:
+                    for commit in self._repository.versions(name):
+                        self._record(commit)
+            except Corrupt:
+                continue  # a branch that somebody pushed, or a damaged one: the others are listed all the same
 
 
 def _environment(piece: Slice, kernel: dict[str, Any]) -> dict[str, Any]:
@@ -269,7 +283,11 @@ def find_target(cells: list[CellSource]) -> str:
 def _local_files(piece: Slice, root: Path | None, wanted: list[str] | None) -> tuple[list[LocalFile], dict[str, bytes]]:
     if root is None or not root.is_dir():
         return [], {}
-    found = [*local_imports(piece, root), *data_files(piece, root)]
+    found = [
+        file
+        for file in (*local_imports(piece, root), *data_files(piece, root))
+        if ".git" not in file.path.lower().split("/")  # no repository may hold such a path
+    ]
     known = {file.path for file in found}
     for path in wanted or ():
         if path not in known:
@@ -294,7 +312,12 @@ def _local_files(piece: Slice, root: Path | None, wanted: list[str] | None) -> t
             LocalFile(path=file.path, kind=kind, size_bytes=file.size_bytes, used_by=file.used_by, included=included)
         )
         if included:
-            contents[file.path] = (root / file.path).read_bytes()
+            try:
+                contents[file.path] = (root / file.path).read_bytes()
+            except OSError as error:
+                raise InvalidInput(
+                    f"'{file.path}' cannot be read: {error.strerror}.", hint="Leave it out.", field="files"
+                ) from error
     return files, contents
 
 
