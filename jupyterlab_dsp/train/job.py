@@ -8,14 +8,13 @@ written down. Before the first cell it imports as little as it can: what is impo
 from __future__ import annotations
 import __future__
 
-import ast
 import contextlib
 import os
 import sys
 import threading
 import time
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from ..errors import DspError
@@ -111,13 +110,14 @@ def _run_cells(job: dict[str, Any], module: ModuleType, tracker: Tracker) -> Pro
         file = CellFile(_filename(cell), cell["id"], cell["index"])
         files[file.filename] = file
         register(file.filename, cell["source"])
-    is_last = False
-    runner = _Runner(module)
+    flags = 0  # what cells import from __future__ lasts, as in a notebook
     for place, cell in enumerate(job["cells"], 1):
         is_last = place == len(job["cells"])
         tracker.phase("running the target cell" if cell["id"] == job["target"] else f"running cell {cell['index'] + 1}")
         try:
-            runner.run(cell["source"], _filename(cell))
+            code = compile(cell["source"], _filename(cell), "exec", flags=flags, dont_inherit=True)
+            flags |= code.co_flags & _FUTURE_FLAGS
+            exec(code, module.__dict__)
         except SystemExit as error:
             if error.code in (None, 0) and is_last:
                 return None  # the user's way to say "done"
@@ -133,27 +133,6 @@ def _run_cells(job: dict[str, Any], module: ModuleType, tracker: Tracker) -> Pro
             print_whole(error)
             return user_problem(error, files)
     return None
-
-
-class _Runner:
-    """Runs cells as a notebook does: what they import from ``__future__`` lasts, and ``await`` stands at top level."""
-
-    def __init__(self, module: ModuleType) -> None:
-        self._names = module.__dict__
-        self._flags = 0
-        self._loop: Any = None
-
-    def run(self, source: str, filename: str) -> None:
-        flags = self._flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        code: CodeType = compile(source, filename, "exec", flags=flags, dont_inherit=True)
-        self._flags |= code.co_flags & _FUTURE_FLAGS
-        if not code.co_flags & 0x80:  # inspect.CO_COROUTINE: there is no await
-            exec(code, self._names)
-            return
-        import asyncio
-
-        self._loop = self._loop or asyncio.Runner()
-        self._loop.run(eval(code, self._names))
 
 
 def _filename(cell: dict[str, Any]) -> str:
