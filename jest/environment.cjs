@@ -31,6 +31,9 @@ module.exports = class extends TestEnvironment {
         removeEventListener() {}
       })
     });
+    Object.defineProperty(window.navigator, 'clipboard', {
+      value: { writeText: async () => {}, write: async () => {} }
+    });
     window.DragEvent ??= class DragEvent extends window.MouseEvent {};
     window.PointerEvent ??= class PointerEvent extends window.MouseEvent {};
     window.Element.prototype.scrollIntoView ??= () => {};

@@ -1,4 +1,4 @@
-import { age, bytes, duration } from '../format';
+import { age, bytes, duration, headline, value } from '../format';
 
 const NOW = Date.parse('2026-01-31T12:00:00Z');
 
@@ -29,4 +29,22 @@ test.each([
   [3900, '1 h 5 min']
 ])('%d seconds are %s', (seconds, text) => {
   expect(duration(seconds)).toBe(text);
+});
+
+test.each([
+  [0.97123456, '0.9712'],
+  [0.00012345, '1.23e-4'],
+  [1e-7, '1e-7'],
+  [4810, '4810'],
+  [Number.NaN, 'NaN'],
+  [null, '—'],
+  [[64, 10], '[64,10]']
+])('%j is shown as %s', (number, text) => {
+  expect(value(number)).toBe(text);
+});
+
+test('the metric of a list row is the validation accuracy, else what there is', () => {
+  expect(headline({ loss: 0.1, val_loss: 0.2, val_accuracy: 0.9 })).toEqual(['val_accuracy', 0.9]);
+  expect(headline({ learning_rate: 0.1, rmse: 3 })).toEqual(['rmse', 3]);
+  expect(headline({})).toBeNull();
 });

@@ -339,6 +339,7 @@ function SpecForm(
   const [prove, setProve] = React.useState(false);
   const [plan, setPlan] = React.useState<Plan | null>(null);
   const [error, setError] = React.useState<string | null>(null);
+  const first = React.useRef<string[] | null>(null);
   const request = React.useMemo(
     () => ({
       name,
@@ -360,6 +361,7 @@ function SpecForm(
       dsp.client.call('model.plan-export', request).then(
         answer => {
           if (isCurrent) {
+            first.current ??= answer.cells.filter(cell => cell.included).map(cell => cell.id);
             setPlan(answer);
             setError(null);
           }
@@ -429,6 +431,32 @@ function SpecForm(
     }
     setKeep(plan.cells.filter(cell => now.has(cell.id)).map(cell => cell.id));
   };
+  // what the data flow found, what is ticked and what has a warning is seen at once, the rest on demand
+  const isMain = (cell: Plan['cells'][number]) =>
+    cell.included || cell.warnings.length > 0 || first.current?.includes(cell.id) === true;
+  const main = plan.cells.filter(isMain);
+  const others = plan.cells.filter(cell => !isMain(cell));
+  const line = (cell: Plan['cells'][number]) => (
+    <li key={cell.id} data-warn={cell.warnings.length > 0 || undefined}>
+      <label title={cell.source}>
+        <input
+          type="checkbox"
+          checked={cell.included}
+          disabled={cell.id === plan.target}
+          onChange={event => tick(cell.id, event.target.checked)}
+        />
+        <span>
+          <span className="jp-Dsp-muted">[{cell.index + 1}]</span> <code>{cell.title}</code>{' '}
+          <span className="jp-Dsp-muted">{cell.reason}</span>
+          {cell.warnings.map(text => (
+            <span key={text} className="jp-Dsp-warning">
+              {text}
+            </span>
+          ))}
+        </span>
+      </label>
+    </li>
+  );
   const packages = Object.keys((plan.environment['packages'] as object | undefined) ?? {});
   return (
     <div className="jp-DspModel-columns">
@@ -461,29 +489,16 @@ function SpecForm(
             </button>
           )}
         </h3>
-        <ul className="jp-DspModel-ticks">
-          {plan.cells.map(cell => (
-            <li key={cell.id} data-warn={cell.warnings.length > 0 || undefined}>
-              <label title={cell.source}>
-                <input
-                  type="checkbox"
-                  checked={cell.included}
-                  disabled={cell.id === plan.target}
-                  onChange={event => tick(cell.id, event.target.checked)}
-                />
-                <span>
-                  <span className="jp-Dsp-muted">[{cell.index + 1}]</span> <code>{cell.title}</code>{' '}
-                  <span className="jp-Dsp-muted">{cell.reason}</span>
-                  {cell.warnings.map(text => (
-                    <span key={text} className="jp-Dsp-warning">
-                      {text}
-                    </span>
-                  ))}
-                </span>
-              </label>
-            </li>
-          ))}
-        </ul>
+        <ul className="jp-DspModel-ticks">{main.map(line)}</ul>
+        {others.length > 0 && (
+          <details>
+            <summary>
+              {trans._n('%1 other cell', '%1 other cells', others.length)}{' '}
+              <span className="jp-Dsp-muted">{trans.__('not needed')}</span>
+            </summary>
+            <ul className="jp-DspModel-ticks">{others.map(line)}</ul>
+          </details>
+        )}
         <h3>{trans.__('Parameters')}</h3>
         <p>
           {plan.parameters.length === 0

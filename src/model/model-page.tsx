@@ -187,7 +187,13 @@ function historySpec(
         field: 'v',
         type: 'quantitative',
         title: null,
-        axis: { tickMinStep: 1, tickCount: 5, grid: false, format: 'd', labelFlush: true },
+        axis: {
+          tickMinStep: 1,
+          tickCount: Math.min(5, last - first),
+          grid: false,
+          format: 'd',
+          labelFlush: true
+        },
         scale: { zero: false, nice: false }
       },
       y: {
@@ -375,6 +381,21 @@ async function purge(dsp: IDsp, model: string, trans: TranslationBundle): Promis
   }
 }
 
+/** A step of the lineage by its noun and name; digests without their algorithm. */
+function stepLabel(step: VersionDetail['lineage'][number], trans: TranslationBundle): string {
+  const label = step.label.replace(/^\w+:(?=[0-9a-f]{8,}$)/, '');
+  switch (step.noun) {
+    case 'data':
+      return trans.__('data %1', label);
+    case 'spec':
+      return trans.__('Spec %1', label);
+    case 'run':
+      return trans.__('run %1', label);
+    default:
+      return label;
+  }
+}
+
 function Detail(props: {
   detail: VersionDetail;
   dsp: IDsp;
@@ -404,7 +425,7 @@ function Detail(props: {
                   className="jp-Dsp-link"
                   onClick={() => void commands.execute(CommandIDs.openRun, { runId: step.ref })}
                 >
-                  {step.label}
+                  {stepLabel(step, trans)}
                 </button>
               ) : step.noun === 'notebook' ? (
                 <button
@@ -414,7 +435,7 @@ function Detail(props: {
                   {step.label}
                 </button>
               ) : (
-                step.label
+                stepLabel(step, trans)
               )}
             </li>
           ))}

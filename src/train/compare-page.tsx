@@ -123,7 +123,9 @@ function DifferenceTable(props: {
                   </tr>
                 )}
                 <tr>
-                  <th scope="row">{row.field}</th>
+                  <th scope="row" title={row.field}>
+                    {fieldTitle(row)}
+                  </th>
                   {row.values.map((cell, index) => (
                     <td key={index} data-best={row.best === index || undefined}>
                       {row.best === index && <span className="jp-Dsp-sr">{trans.__('best')} </span>}
@@ -139,6 +141,13 @@ function DifferenceTable(props: {
       <p className="jp-Dsp-muted">{trans.__('%1 equal fields hidden', data.equal_count)}</p>
     </div>
   );
+}
+
+/** Our own fields in words; names that people gave stay as they are. */
+function fieldTitle(row: Comparison['rows'][number]): string {
+  return row.section === 'run' || row.section === 'model'
+    ? row.field.replace(/_(s|bytes)$/, '').replace(/_/g, ' ')
+    : row.field;
 }
 
 function shown(field: string, cell: unknown): string {

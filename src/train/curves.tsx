@@ -43,7 +43,7 @@ export function CurveGrid(props: {
     curve => curve.series.unit === 'step' && !byEpoch.some(other => other.series.name === curve.series.name)
   );
   // before the first epoch has ended only steps are known
-  const curves = [...byEpoch, ...steps];
+  const curves = [...byEpoch, ...steps].filter(curve => !isDull(curve.series));
   const shown = families(curves.map(curve => curve.series.name)).slice(0, props.most);
   const owners = [...new Set(curves.map(curve => curve.owner))];
   const words = sides(trans);
@@ -88,6 +88,11 @@ export function CurveGrid(props: {
       </div>
     </>
   );
+}
+
+/** A learning rate that never changes says nothing that the parameters do not. */
+function isDull(series: Series): boolean {
+  return series.name === 'learning_rate' && series.y.every(y => y === series.y[0]);
 }
 
 /** Which line is whose: colours in the order of the palette, dashes for train, validation, test. */

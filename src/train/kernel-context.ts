@@ -6,28 +6,36 @@ import type { JSONObject } from '@lumino/coreutils';
 const TARGET = 'dsp.context';
 const MENTIONS = /%dsp\b|\bdsp\b|jupyterlab_dsp/;
 
+/** The magic itself is not loaded yet when this line runs: nobody would listen. */
+const LOADS = /^\s*%(re)?load_ext\s+jupyterlab_dsp\s*$/gm;
+
+/** Does the text of a cell need the notebook's context? */
+export function needsContext(source: string): boolean {
+  return MENTIONS.test(source.replace(LOADS, ''));
+}
+
 /**
  * Tells the kernel which notebook it serves and what its cells are, so that `%%dsp` has not to guess.
  *
- * The message goes over the shell channel just before the cell that needs it, so the kernel has it in time; cells
- * that do not mention dsp cost nothing.
+ * It is told just before the cell that needs it; cells that do not mention dsp cost nothing. Each time a comm is
+ * opened: an open travels in line with the cells, a later message on it may travel on a thread of its own, and a
+ * comm opened before the magics were loaded is dead. The kernel closes the one before.
  */
 export function tellKernels(tracker: INotebookTracker): void {
   NotebookActions.executionScheduled.connect((_, { notebook, cell }) => {
     const panel = tracker.find(candidate => candidate.content === notebook);
     const kernel = panel?.sessionContext.session?.kernel;
     if (
-      !panel ||
-      !kernel ||
-      cell.model.type !== 'code' ||
-      !MENTIONS.test(cell.model.sharedModel.getSource())
+      panel &&
+      kernel?.handleComms &&
+      cell.model.type === 'code' &&
+      needsContext(cell.model.sharedModel.getSource())
     ) {
-      return;
+      void kernel
+        .createComm(TARGET)
+        .open(describe(panel, cell.model.id))
+        .done.catch(() => undefined);
     }
-    // a comm for each message: one that a kernel refused (before %load_ext) would swallow all that follow, and
-    // later messages of a comm may take another way than the cell that they belong to
-    const comm = kernel.createComm(TARGET);
-    comm.open(describe(panel, cell.model.id));
   });
 }
 

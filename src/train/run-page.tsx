@@ -283,12 +283,17 @@ function Lineage(props: {
       <ol>
         {run.notebook && (
           <li>
-            <button
-              className="jp-Dsp-link"
-              onClick={() => void commands.execute('docmanager:open', { path: run.notebook })}
-            >
-              {run.notebook}
-            </button>
+            {run.notebook.startsWith('/') ? (
+              // known by its place on the disk only: the file browser may not reach it
+              <span title={run.notebook}>{run.notebook.split('/').pop()}</span>
+            ) : (
+              <button
+                className="jp-Dsp-link"
+                onClick={() => void commands.execute('docmanager:open', { path: run.notebook })}
+              >
+                {run.notebook}
+              </button>
+            )}
           </li>
         )}
         {run.cells.map(cell => (
