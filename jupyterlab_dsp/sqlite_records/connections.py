@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from .turnstile import Turnstile
 #: connections made before a fork: a child must neither use nor close them, that would break the parent's locks
 _ABANDONED: list[object] = []
 _ALL: weakref.WeakSet[Connections] = weakref.WeakSet()
+#: held while a new file is made, see ``_create``
+_creating = threading.Lock()
 
 
 class Link:
@@ -138,8 +140,7 @@ class Connections:
         is_wal = self._journal == "wal" or (self._journal == "auto" and not is_network(self.path.parent))
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # made by us, so that others cannot read it; SQLite gives its side files the same mode
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._create()
         except OSError as error:
             raise Unavailable(
                 f"The records file {self.path} cannot be opened: {error.strerror or error}.",
@@ -188,6 +189,16 @@ class Connections:
                 link.log_file = os.open(log, os.O_RDWR | os.O_CLOEXEC)
             else:
                 connection.execute("PRAGMA synchronous = FULL")
+
+    def _create(self) -> None:
+        """Make the file, so that others cannot read it; SQLite gives its side files the same mode.
+
+        Closing *any* descriptor of a file drops all POSIX locks of this process on it (sqlite.org/howtocorrupt.html,
+        section 2.2), and with them SQLite's word to other processes that the file is in use. So a file that exists is
+        never opened here, and no other thread of ours connects before the new file is closed again.
+        """
+        with _creating, suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     def _set_journal(self, connection: sqlite3.Connection, journal: str) -> str:
         """The journal mode there is in the end: another one than asked for works as well."""

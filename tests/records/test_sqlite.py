@@ -429,3 +429,29 @@ def test_32_processes_get_consecutive_numbers_and_fair_waits(tmp_path):
     assert sorted(number for number, _ in found) == list(range(1, 641))
     # without the queue the unlucky one waits for seconds on an idle machine; this one may be busy
     assert max(wait for _, wait in found) < 5
+
+
+def test_another_process_that_leaves_does_not_take_the_log_along(tmp_path):
+    """Opening and closing the file by hand, in any thread, drops SQLite's locks: see ``Connections._create``."""
+    records = open_records(str(tmp_path))
+    records.put("model", "first", {})
+    threads = [threading.Thread(target=records.get, args=("model", "first")) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    script = (
+        "import sys; from pathlib import Path; from jupyterlab_dsp.paths import Paths\n"
+        "from jupyterlab_dsp.sqlite_records import SqliteRecords\n"
+        "r = SqliteRecords(SqliteRecords.Config(), paths=Paths(Path(sys.argv[1])))\n"
+    )
+    other = script + "[r.put('model', f'b{i}', {}) for i in range(100)]; r.close()"
+    subprocess.run([sys.executable, "-c", other, str(tmp_path)], check=True)
+    for number in range(20):
+        records.put("model", f"a{number}", {})
+    count = script + "print(sum(r.get('model', f'a{i}') is not None for i in range(20)))"
+    seen = subprocess.run([sys.executable, "-c", count, str(tmp_path)], check=True, capture_output=True, text=True)
+    assert seen.stdout.split() == ["20"]
+    records.close()
+    with sqlite3.connect(tmp_path / "records.sqlite") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
