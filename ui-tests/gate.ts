@@ -23,19 +23,15 @@ export class Gate {
     writeFileSync(this.file, String(epochs));
   }
 
-  /** A notebook cell that defines the Keras callback `gate`. */
-  get cell(): ICell {
-    return {
-      source: [
-        'import pathlib, time',
-        'import keras',
-        '',
-        'class Gate(keras.callbacks.Callback):',
-        '    def on_epoch_end(self, epoch, logs=None):',
-        `        while int(pathlib.Path(${JSON.stringify(this.file)}).read_text() or 0) <= epoch + 1:`,
-        '            time.sleep(0.05)'
-      ].join('\n')
-    };
+  /** Python that defines the Keras callback `Gate`. */
+  get lines(): string[] {
+    return [
+      'import pathlib, time',
+      'class Gate(keras.callbacks.Callback):',
+      '    def on_epoch_end(self, epoch, logs=None):',
+      `        while int(pathlib.Path(${JSON.stringify(this.file)}).read_text() or 0) <= epoch:`,
+      '            time.sleep(0.05)'
+    ];
   }
 }
 
@@ -51,17 +47,13 @@ export const DATA: ICell = {
 };
 
 /** An ordinary Keras cell; `top` is a line of magic above it. */
-export function kerasCell(options: {
-  top?: string;
-  epochs: number;
-  gated?: boolean;
-  layers?: string[];
-}): ICell {
+export function kerasCell(options: { top?: string; epochs: number; gate?: Gate; layers?: string[] }): ICell {
   const layers = options.layers ?? ['keras.layers.Dense(units, activation="relu")'];
   return {
     source: [
       ...(options.top ? [options.top] : []),
       'import keras',
+      ...(options.gate?.lines ?? []),
       'keras.utils.set_random_seed(7)',
       'model = keras.Sequential([',
       '    keras.Input((64,)),',
@@ -70,7 +62,7 @@ export function kerasCell(options: {
       '])',
       'model.compile(optimizer=keras.optimizers.Adam(lr), loss="sparse_categorical_crossentropy", metrics=["accuracy"])',
       `model.fit(x, y, validation_split=0.2, epochs=${options.epochs}, batch_size=64, verbose=2` +
-        `${options.gated ? ', callbacks=[Gate()]' : ''})`
+        `${options.gate ? ', callbacks=[Gate()]' : ''})`
     ].join('\n')
   };
 }
