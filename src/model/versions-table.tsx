@@ -127,10 +127,14 @@ export function VersionsTable(props: {
 }): React.ReactElement {
   const { rows, trans, sort } = props;
   const host = React.useRef<HTMLDivElement>(null);
+  const gridId = React.useId();
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => host.current,
     estimateSize: () => ROW_PX,
+    // the head stays on top of the rows
+    scrollMargin: ROW_PX,
+    scrollPaddingStart: ROW_PX,
     overscan: 20
   });
   const items = virtualizer.getVirtualItems();
@@ -175,6 +179,7 @@ export function VersionsTable(props: {
       aria-label={trans.__('Versions')}
       aria-rowcount={rows.length}
       ref={host}
+      aria-activedescendant={props.selected === null ? undefined : `${gridId}-${props.selected}`}
       tabIndex={0}
       onKeyDown={event => {
         const at = rows.findIndex(row => row.version === props.selected);
@@ -183,6 +188,9 @@ export function VersionsTable(props: {
           event.preventDefault();
         } else if (event.key === 'ArrowUp') {
           select(Math.max(at - 1, 0));
+          event.preventDefault();
+        } else if (event.key === 'Home' || event.key === 'End') {
+          select(event.key === 'Home' ? 0 : rows.length - 1);
           event.preventDefault();
         } else if (event.key === ' ' && event.target === event.currentTarget && props.selected !== null) {
           props.onTick(props.selected, !props.ticked.includes(props.selected));
@@ -233,11 +241,12 @@ export function VersionsTable(props: {
             <div
               key={item.key}
               role="row"
+              id={`${gridId}-${row.version}`}
               aria-rowindex={item.index + 1}
               aria-selected={row.version === props.selected}
               className="jp-DspModel-tableRow"
               data-ticked={isTicked || undefined}
-              style={{ gridTemplateColumns: template, transform: `translateY(${item.start}px)` }}
+              style={{ gridTemplateColumns: template, transform: `translateY(${item.start - ROW_PX}px)` }}
               onClick={() => props.onSelect(row.version)}
             >
               <div role="gridcell">

@@ -31,10 +31,10 @@ export function tellKernels(tracker: INotebookTracker): void {
       cell.model.type === 'code' &&
       needsContext(cell.model.sharedModel.getSource())
     ) {
-      void kernel
-        .createComm(TARGET)
-        .open(describe(panel, cell.model.id))
-        .done.catch(() => undefined);
+      // the kernel closes it, which disposes of it here
+      // eslint-disable-next-line jupyter/require-disposable-transfer
+      const comm = kernel.createComm(TARGET);
+      comm.open(describe(panel, cell.model.id)).done.catch(() => undefined);
     }
   });
 }

@@ -26,6 +26,16 @@ function RunCard(props: IRunViewProps): React.ReactElement {
   }
   const series = (curves.data?.series ?? []).filter(one => one.name !== 'learning_rate');
   const metrics = Object.entries(run.data.metrics).filter(([name]) => name !== 'learning_rate');
+  const log = (
+    <LogView
+      dsp={dsp}
+      runId={run.data.id}
+      visible={props.visible}
+      isLive={isLive}
+      trans={trans}
+      height={150}
+    />
+  );
   return (
     <article className="jp-DspTrain-card" aria-label={trans.__('Run %1 of %2', run.data.id, run.data.name)}>
       <RunHeader run={run.data} commands={commands} trans={trans} isCard />
@@ -42,15 +52,14 @@ function RunCard(props: IRunViewProps): React.ReactElement {
             curves={series.map(one => ({ owner: '', series: one }))}
           />
         )}
-        {!run.data.problem?.traceback && (
-          <LogView
-            dsp={dsp}
-            runId={run.data.id}
-            visible={props.visible}
-            isLive={isLive}
-            trans={trans}
-            height={150}
-          />
+        {run.data.problem?.traceback ? (
+          // the traceback above says what matters; what was printed before is one click away
+          <details>
+            <summary>{trans.__('Output')}</summary>
+            {log}
+          </details>
+        ) : (
+          log
         )}
       </div>
       {metrics.length > 0 && (

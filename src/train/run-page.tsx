@@ -129,7 +129,12 @@ export function RunHeader(props: {
       </button>
       {run.cells.length > 0 && (
         <span className="jp-Dsp-muted">
-          {trans.__('from cells %1', run.cells.map(cell => cell.index + 1).join(', '))}
+          {trans._n(
+            'from cell %2',
+            'from cells %2',
+            run.cells.length,
+            run.cells.map(cell => cell.index + 1).join(', ')
+          )}
         </span>
       )}
       <span className="jp-Dsp-spacer" />
