@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def main() -> int:
     for area in options.areas:
         if area not in AREAS:
             parser.error(f"there is no area '{area}'; there are {', '.join(AREAS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and folders go too
     rows: list[Row] = []
     broken = []
     for area in options.areas or AREAS:

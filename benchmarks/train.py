@@ -55,7 +55,7 @@ model.fit(x, y, epochs=EPOCHS, batch_size=32, verbose=0, callbacks=[Clock(FILE)]
 
 def steps(options: Options) -> Iterator[Row]:
     """From the start of the cell to the first step, and the time of a step."""
-    count, epochs = options.size(1500, 50), options.size(6, 3)
+    count, epochs = options.size(800, 50), options.size(5, 3)
     firsts, each = [], []
     with ExitStack() as stack:
         folder = stack.enter_context(workplace("train"))
