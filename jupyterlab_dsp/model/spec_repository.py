@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dulwich.errors import ChecksumMismatch, FileFormatException, NotGitRepository, WrongObjectException
+from dulwich.file import FileLocked
 from dulwich.objects import Blob, Commit, Tree
 from dulwich.repo import Repo
 
@@ -60,6 +61,8 @@ class SpecRepository:
             ) from error
         try:
             yield repo
+        except FileLocked as error:
+            raise Conflict("Another program is writing to the repository of Specs.", hint="Try it again.") from error
         except (KeyError, AssertionError, ValueError, zlib.error, *GitError) as error:
             raise Corrupt(
                 f"The repository of Specs is damaged: {_reason(error)}.",
@@ -82,11 +85,7 @@ class SpecRepository:
                 shutil.rmtree(stale, ignore_errors=True)
             temporary = self._folder.with_name(f".{self._folder.name}.new.{os.getpid()}")
             temporary.mkdir(mode=0o700)
-            repo = Repo.init_bare(str(temporary))
-            config = repo.get_config()
-            config.set((b"core",), b"fsyncObjectFiles", True)  # an export that was acknowledged survives a power cut
-            config.write_to_path()
-            repo.close()
+            Repo.init_bare(str(temporary)).close()
             os.rename(temporary, self._folder)
 
     @contextlib.contextmanager
@@ -100,6 +99,21 @@ class SpecRepository:
             yield
         finally:
             os.close(descriptor)
+
+    @contextlib.contextmanager
+    def _swept(self) -> Iterator[None]:
+        """Without lock files that a killed writer left: they would keep each object and branch that they stand for.
+
+        Called with the lock of all writers held. A mark says that somebody is writing; who finds one sweeps.
+        """
+        mark = self._folder / "dsp-writing"
+        try:
+            mark.touch(exist_ok=False)
+        except FileExistsError:
+            for stale in self._folder.rglob("*.lock"):
+                stale.unlink(missing_ok=True)
+        yield
+        mark.unlink(missing_ok=True)
 
     def names(self) -> list[str]:
         """Every branch there is, sorted; whoever may push can add some that are no Specs."""
@@ -118,7 +132,8 @@ class SpecRepository:
 
         expect: demand that this is the newest version now (0: that there is none). Raises Conflict otherwise.
         """
-        with self._open() as repo, self._locked():
+        with self._open() as repo, self._locked(), self._swept():
+            repo.object_store.fsync_object_files = True  # what was acknowledged survives a power cut
             head = self._head(repo, name)
             newest = head.version if head else 0
             if expect is not None and expect != newest:
@@ -141,7 +156,6 @@ class SpecRepository:
             commit.message = f"{text}\n\n{_VERSION_LINE}{version}\n".encode("utf-8", "replace")
             repo.object_store.add_object(commit)
             branch = f"refs/heads/{name}"
-            self._drop_stale_locks("HEAD", branch, *(f"refs/tags/{name}/v{each}" for each in (newest, version)))
             old = head.commit.encode() if head else None
             if not repo.refs.set_if_equals(branch.encode(), old, commit.id):
                 raise Conflict(f"Somebody else exported '{name}' at the same moment.", hint="Export again.")
@@ -223,12 +237,6 @@ class SpecRepository:
         repo.object_store.add_object(tree)
         digest: bytes = tree.id
         return digest
-
-    def _drop_stale_locks(self, *refs: str) -> None:
-        # we hold the lock of all writers, so a lock file of git's kind is one that a killed writer left
-        for ref in refs:
-            with contextlib.suppress(FileNotFoundError):
-                (self._folder / f"{ref}.lock").unlink()
 
     def _point_head(self, repo: Repo, branch: str) -> None:
         """HEAD names a branch that exists, so that a plain ``git clone`` checks something out."""

@@ -337,6 +337,21 @@ def test_record_of_a_commit_whose_writer_was_killed_is_made_again(platform: Plat
     assert (platform.paths.specs / "refs/tags/digits/v3").exists()
 
 
+def test_locks_of_a_killed_writer_keep_nobody_out(platform: Platform) -> None:
+    export(platform)
+    folder = platform.paths.specs
+    again = next(path for path in folder.glob("objects/??/*") if path.is_file())
+    for path in (again, folder / "refs/heads/digits", folder / "refs/tags/digits/v2", folder / "HEAD"):
+        path.with_name(f"{path.name}.lock").touch()
+    again.unlink()  # its writer was killed before the rename; the same content comes again
+    (folder / "dsp-writing").touch()
+    (folder / "refs/heads/digits").unlink()
+    assert export(platform).version == 1
+    assert export(platform, "c = 2.0", MODEL).version == 2
+    assert list(folder.rglob("*.lock")) == []
+    git(platform, "fsck", "--strict")
+
+
 def test_foreign_branch_does_not_hide_the_specs(platform: Platform) -> None:
     export(platform)
     tree = git(platform, "write-tree").strip()
