@@ -13,7 +13,7 @@ if [ "${1:-}" != --upgrade ] && [ -f constraints.txt ]; then
   cp constraints.txt "$new" # uv prefers the versions that its output file names
 fi
 cp "$new" "$old"
-.venv/bin/uv pip compile pyproject.toml "$tools" --extra all --extra test --universal --python-version 3.11 \
+.venv/bin/uv pip compile pyproject.toml "$tools" --extra all --extra test --extra torch --universal --python-version 3.11 \
   --no-annotate --no-header --quiet --output-file "$new" >/dev/null
 {
   echo "# What scripts/test and scripts/demo install, pinned. Written by scripts/lib/lock.sh."

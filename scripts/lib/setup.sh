@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Sourced by scripts/demo, scripts/test and scripts/bench: gets what they need, on a machine where nothing is prepared.
 # setup_python   .venv with the package (editable) and everything that its tests need, as pinned in constraints.txt
+# setup_torch    PyTorch in .venv, for the tests that need it
 # setup_frontend node checked, npm packages installed, the labextension built and linked into .venv
 # setup_browser  DSP_CHROMIUM set to a Chromium, installed where there is none
 
@@ -70,6 +71,15 @@ setup_python() {
     --requirements <(grep -E '^(hatchling|hatch-nodejs-version|hatch-jupyter-builder|editables|pip)==' constraints.txt) \
     --editable '.[all,test]') || die "The Python packages could not be installed."
   echo "$digest" >"$stamp"
+}
+
+# PyTorch brings several GB of CUDA packages from the index, so only the whole of scripts/test asks for it.
+setup_torch() {
+  [ -z "${DSP_NO_TORCH:-}" ] || return 0
+  "$python" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)' && return
+  say "Installing PyTorch (several GB, some minutes the first time)"
+  (cd "$root" && UV_COMPILE_BYTECODE=0 .venv/bin/uv pip install --quiet --python "$python" --constraints constraints.txt \
+    "$(grep -E '^torch==' constraints.txt | cut -d' ' -f1)") || die "PyTorch could not be installed." "DSP_NO_TORCH=1 leaves it out."
 }
 
 setup_node() {
