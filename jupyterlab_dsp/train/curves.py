@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from ..contract.train import Series
 from ..eventlog import read_events
 
 
-def read_series(path: Path, points: int) -> list[Series]:
-    """All curves; ``points`` of each at most.
+class CurveReader:
+    """The curves of one run; each look reads on from where the last one ended. Safe from any thread.
 
     Where a second ``fit`` counts its epochs from 1 again, its curve goes on from the end of the first.
     """
-    curves: dict[tuple[str, str], _Curve] = {}
-    offset = 0
-    while True:
-        events, next_offset = read_events(path, offset)
-        if next_offset == offset:
-            break
-        offset = next_offset
-        for event in events:
-            if event.get("type") == "fit":
-                for curve in curves.values():
-                    curve.is_new_fit = True
-            elif event.get("type") == "metrics":
-                unit = "epoch" if event.get("unit") == "epoch" else "step"
-                for name, value in event.get("values", {}).items():
-                    curves.setdefault((name, unit), _Curve()).add(float(event["x"]), value, unit)
-    return [
-        Series(name=name, unit="epoch" if unit == "epoch" else "step", x=xs, y=ys)
-        for (name, unit), (xs, ys) in ((key, thin(curve.xs, curve.ys, points)) for key, curve in curves.items())
-    ]
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._curves: dict[tuple[str, str], _Curve] = {}
+        self._lock = threading.Lock()
+
+    def series(self, points: int) -> list[Series]:
+        """All curves as they are now; ``points`` of each at most."""
+        with self._lock:
+            self._read_on()
+            thinned = [(key, thin(curve.xs, curve.ys, points)) for key, curve in self._curves.items()]
+        return [
+            Series(name=name, unit="epoch" if unit == "epoch" else "step", x=xs, y=ys)
+            for (name, unit), (xs, ys) in thinned
+        ]
+
+    def _read_on(self) -> None:
+        while True:
+            events, offset = read_events(self._path, self._offset)
+            if offset == self._offset:
+                return
+            self._offset = offset
+            for event in events:
+                if event.get("type") == "fit":
+                    for curve in self._curves.values():
+                        curve.is_new_fit = True
+                elif event.get("type") == "metrics":
+                    unit = "epoch" if event.get("unit") == "epoch" else "step"
+                    for name, value in event.get("values", {}).items():
+                        self._curves.setdefault((name, unit), _Curve()).add(float(event["x"]), value, unit)
 
 
 class _Curve:
@@ -56,7 +69,7 @@ class _Curve:
 def thin(xs: list[float], ys: list[float | None], points: int) -> tuple[list[float], list[float | None]]:
     """At most ``points`` of a curve: of each stretch its lowest and highest value, so that no peak is lost."""
     if len(xs) <= points:
-        return xs, ys
+        return list(xs), list(ys)
     stretch = len(xs) / max(points // 2, 1)
     keep: set[int] = {0, len(xs) - 1}
     for part in range(points // 2 - 1):

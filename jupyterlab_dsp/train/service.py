@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +36,7 @@ from ..errors import Conflict, DspError, NotFound, Unavailable
 from ..model.fields import resolve_path
 from ..records import Query, Record, Records
 from ..system import Download
-from .curves import read_series
+from .curves import CurveReader
 from .folder import EVENTS, JOB, LIVE, MODULE, OUTPUT, RESULT, read_json
 from .output import read_output
 from .settling import TAKEN, settle
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
 KIND = "run"
 #: a run without a process this long after it was recorded was lost between the two
 START_GRACE_S = 30.0
+#: runs whose curves are kept in memory, so that a live card reads only what is new
+MOST_READERS = 16
 _ACTIVE = "state in (starting, running)"
 _SAMPLE = 5
 
@@ -68,6 +71,8 @@ class TrainService:
         self._user = user
         self._model = model
         self._engines: dict[str, Engine] = {}
+        self._readers: dict[str, CurveReader] = {}
+        self._lock = threading.Lock()
 
     # -- start ---------------------------------------------------------------------------------------------
 
@@ -155,8 +160,16 @@ class TrainService:
     def curves(self, request: ReadCurves) -> Curves:
         """Metrics over epochs and steps, live while it runs."""
         run = self.show(OneRun(run_id=request.run_id))
-        series = read_series(self._paths.run(run.id) / EVENTS, request.points)
+        series = self._curve_reader(run.id).series(request.points)
         return Curves(run_id=run.id, state=run.state, series=series, progress=run.progress)
+
+    def _curve_reader(self, run_id: str) -> CurveReader:
+        with self._lock:
+            reader = self._readers.pop(run_id, None) or CurveReader(self._paths.run(run_id) / EVENTS)
+            self._readers[run_id] = reader  # the last one is the one that was asked for last
+            if len(self._readers) > MOST_READERS:
+                del self._readers[next(iter(self._readers))]
+            return reader
 
     def log(self, request: ReadLog) -> LogChunk:
         """A piece of what the run printed."""

@@ -196,17 +196,16 @@ def check_runs(platform: Platform, scene: Scene, runs: list[RunRow]) -> None:
         kind = run.problem.kind if run.problem else None
         if run.state == "succeeded":
             assert kind is None
+        elif run.state == "failed":
+            # two proofs at once: the later one must not export what it did not compare with
+            assert (run.purpose, kind) == ("proof", "store"), (run, log_of(platform, run))
+            assert "is at version" in (run.problem.message if run.problem else "")
         elif run.id in scene.struck:
             assert (run.state, kind) in {("killed", "signal"), ("lost", "lost")}, (run, log_of(platform, run))
-        elif run.state == "lost":
-            # its submitter was killed before it could start it
-            assert run.started_at is None, run
-            assert run.id not in acknowledged, run
         else:
-            # two proofs at once: the later one must not export what it did not compare with
-            assert kind == "store", (run, log_of(platform, run))
-            assert run.purpose == "proof"
-            assert "is at version" in (run.problem.message if run.problem else "")
+            # its submitter was killed before it could start it
+            assert (run.state, run.started_at) == ("lost", None), run
+            assert run.id not in acknowledged, run
         detail = platform.call("train.show", {"run_id": run.id})
         if run.state == "killed":
             assert detail.signal == signal.SIGKILL
