@@ -146,9 +146,7 @@ def stop(handle: Mapping[str, Any], *, grace_s: float = 5.0) -> None:
         if not supervisor.claim(str(folder), _STOP, request):
             earlier = supervisor.read_json(str(folder), _STOP) or {}
             if request["grace_s"] < earlier.get("grace_s", 0.0):
-                supervisor.write_json(
-                    str(folder), _STOP, {**request, "requested_at": earlier["requested_at"]}
-                )
+                supervisor.write_json(str(folder), _STOP, {**request, "requested_at": earlier["requested_at"]})
         poll(handle)  # ends the leftovers itself where the supervisor is gone
 
 
@@ -257,9 +255,7 @@ def _is_alive(pid: int, start_mark: str, boot: str) -> bool:
         return False
     if supervisor.LINUX:
         fields = supervisor.stat_of(pid)
-        return (
-            fields is not None and fields[0] not in (b"Z", b"X") and f"t{fields[19].decode()}" == start_mark
-        )
+        return fields is not None and fields[0] not in (b"Z", b"X") and f"t{fields[19].decode()}" == start_mark
     import psutil
 
     try:

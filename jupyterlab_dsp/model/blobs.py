@@ -20,9 +20,7 @@ def hex_of(digest: str) -> str:
     """The 64 hex digits of a digest. Raises InvalidInput for anything else: digests become file names."""
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         shown = repr(digest) if len(repr(digest)) <= 100 else f"{repr(digest)[:100]}..."
-        raise InvalidInput(
-            f"{shown} is no digest.", hint="A digest is 'blake3:' and 64 hex digits.", field="digest"
-        )
+        raise InvalidInput(f"{shown} is no digest.", hint="A digest is 'blake3:' and 64 hex digits.", field="digest")
     return digest[7:]
 
 

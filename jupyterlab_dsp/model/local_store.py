@@ -50,9 +50,7 @@ class LocalStore:
     class Config(BaseModel):
         model_config = ConfigDict(extra="forbid")
 
-        url: str = Field(
-            default="", description="Folder, as a path or a file:// address. Empty: 'store' in the home."
-        )
+        url: str = Field(default="", description="Folder, as a path or a file:// address. Empty: 'store' in the home.")
 
     @classmethod
     def available(cls) -> str | None:
@@ -106,9 +104,7 @@ class LocalStore:
 
     def _put_path(self, path: Path, move: bool) -> Blob:
         try:
-            descriptor = os.open(
-                path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_NOFOLLOW if move else 0)
-            )
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_NOFOLLOW if move else 0))
         except FileNotFoundError:
             raise NotFound.of("file", str(path)) from None
         except OSError as error:

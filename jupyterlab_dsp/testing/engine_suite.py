@@ -108,9 +108,7 @@ class EngineSuite:
 
     # -- what the job sees ---------------------------------------------------------------------------------
 
-    def test_the_job_gets_its_folder_and_environment(
-        self, engine: Engine, start: Start, folder: Path
-    ) -> None:
+    def test_the_job_gets_its_folder_and_environment(self, engine: Engine, start: Start, folder: Path) -> None:
         code = """
             import os, sys
             open("seen", "w").write("|".join([os.environ["GREETING"], os.getcwd(), sys.stdin.read() + "."]))
@@ -135,9 +133,7 @@ class EngineSuite:
         engine.stop(handle, grace_s=0)
         ended(engine, handle)
 
-    def test_much_output_neither_blocks_nor_gets_lost(
-        self, engine: Engine, start: Start, folder: Path
-    ) -> None:
+    def test_much_output_neither_blocks_nor_gets_lost(self, engine: Engine, start: Start, folder: Path) -> None:
         code = f"""
             import sys
             for n in range(50): sys.stdout.write(f"{{n:07d}}\\n" * ({MB} // 8))
@@ -256,9 +252,7 @@ class EngineSuite:
         assert 0.5 <= time.monotonic() - began < 5
         assert_gone([int(printed(folder))])
 
-    def test_stop_finds_processes_with_sessions_of_their_own(
-        self, engine: Engine, start: Start, folder: Path
-    ) -> None:
+    def test_stop_finds_processes_with_sessions_of_their_own(self, engine: Engine, start: Start, folder: Path) -> None:
         handle = start(DAEMONS)
         wait(lambda: printed(folder).count("\n") == 3)
         pids = [int(pid) for pid in printed(folder).split()]
@@ -313,9 +307,7 @@ os.killpg(0, signal.SIGKILL)
 
     # -- bad input -----------------------------------------------------------------------------------------
 
-    @pytest.mark.parametrize(
-        "argv", [[], ["/no/such/program"], ["no-such-program-anywhere"], ["/etc/passwd"]]
-    )
+    @pytest.mark.parametrize("argv", [[], ["/no/such/program"], ["no-such-program-anywhere"], ["/etc/passwd"]])
     def test_what_cannot_run_is_refused(self, engine: Engine, folder: Path, argv: list[str]) -> None:
         with pytest.raises(DspError):
             engine.start(JobSpec(folder=folder, argv=argv))
@@ -387,9 +379,7 @@ def printed(folder: Path) -> str:
 
 def assert_gone(pids: Any) -> None:
     """None of these processes, which belong to a job of the test, runs any more."""
-    left = [
-        pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    ]
+    left = [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
     assert left == []
 
 

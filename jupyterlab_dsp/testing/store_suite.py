@@ -121,9 +121,7 @@ class StoreSuite:
         with store.open(blob.digest) as stream:
             assert stream.read() == b"keep me"
 
-    def test_who_moved_a_file_cannot_change_the_blob_by_another_name(
-        self, store: Store, tmp_path: Path
-    ) -> None:
+    def test_who_moved_a_file_cannot_change_the_blob_by_another_name(self, store: Store, tmp_path: Path) -> None:
         first = tmp_path / "first"
         first.write_bytes(b"keep me")
         os.link(first, tmp_path / "second")
