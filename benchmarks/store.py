@@ -143,7 +143,9 @@ def lists(options: Options) -> Iterator[Row]:
         ours = []
         for size in sizes:
             home = folder / f"home-{size}"
-            with closing(Side(OURS, folder, DSP_HOME=str(home))) as filler:
+            # filled without a sync for each record; the server that is measured runs with our defaults
+            unsynced = {"DSP_RECORDS__PLUGIN": "sqlite", "DSP_RECORDS__CONFIG": '{"synchronous": "NORMAL"}'}
+            with closing(Side(OURS, folder, DSP_HOME=str(home), **unsynced)) as filler:
                 filler.value("our_side:fill_versions", count=size, models=MODELS)
                 filler.value("our_side:fill_runs", count=size)
             ours.append(Http(stack.enter_context(our_server(home)), TOKEN))
