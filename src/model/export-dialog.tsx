@@ -304,6 +304,14 @@ function defaultName(notebook: NotebookPanel): string {
   return file.replace(/\.ipynb$/, '').replace(/[^A-Za-z0-9._-]+/g, '-') || 'model';
 }
 
+/** The active cell where it is one that trains; null leaves it to the server, which takes the last that does. */
+function trainingCell(notebook: NotebookPanel): string | null {
+  const active = notebook.content.activeCell?.model;
+  return active?.type === 'code' && /^\s*%%dsp\s+train\b/.test(active.sharedModel.getSource())
+    ? active.id
+    : null;
+}
+
 /** The code cells as the contract takes them. */
 export function codeCells(notebook: NotebookPanel, facts: IKernelFacts | null): Shapes['CodeCell'][] {
   const cells: Shapes['CodeCell'][] = [];
@@ -344,7 +352,7 @@ function SpecForm(
     () => ({
       name,
       cells: codeCells(notebook, facts),
-      target: null,
+      target: trainingCell(notebook),
       keep,
       files,
       notebook: notebook.context.path,

@@ -147,9 +147,9 @@ export function VersionsTable(props: {
   }, [last, rows.length, onEnd]);
 
   const width = useWidth(host);
-  const shownMetrics = props.metrics.slice(0, width < 560 ? 1 : width < 860 ? 2 : 3);
-  const hasParams = width >= 480;
-  const hasRun = width >= 780;
+  const shownMetrics = props.metrics.slice(0, width < 700 ? 1 : width < 880 ? 2 : 3);
+  const hasParams = width >= 580;
+  const hasRun = width >= 790;
   const columns: { title: string; field: string | null; width: string }[] = [
     { title: '', field: null, width: '28px' },
     { title: trans.__('version'), field: 'version', width: '70px' },
@@ -160,7 +160,7 @@ export function VersionsTable(props: {
       width: 'minmax(92px, 0.6fr)'
     })),
     { title: trans.__('size'), field: 'size_bytes', width: '64px' },
-    ...(hasParams ? [{ title: trans.__('parameters'), field: null, width: 'minmax(100px, 1.6fr)' }] : []),
+    ...(hasParams ? [{ title: trans.__('parameters'), field: null, width: 'minmax(90px, 1.6fr)' }] : []),
     ...(hasRun ? [{ title: trans.__('from'), field: 'run_id', width: '84px' }] : []),
     { title: trans.__('age'), field: 'created_at', width: '84px' }
   ];

@@ -27,8 +27,6 @@ export const platformPlugin: JupyterFrontEndPlugin<IDsp> = {
   activate: (app: JupyterFrontEnd, registry: ISettingRegistry | null, translator: ITranslator | null) => {
     speak((translator ?? nullTranslator).load('jupyterlab_dsp'));
     return new Dsp(app.serviceManager, async dsp => {
-      // not before the plug-in of keyboard shortcuts is there: it stumbles over a schema that comes earlier
-      await app.started;
       if (registry) {
         await followPreferences(registry, preferences => dsp.prefer(preferences)).catch(reason => {
           console.warn('The settings of the data science platform could not be read.', reason);
