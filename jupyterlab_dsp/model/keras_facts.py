@@ -23,7 +23,7 @@ def describe(model: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
         facts["loss"] = _name_of(getattr(model, "loss", None))
         if (rate := _learning_rate(optimizer)) is not None:
             facts["learning_rate"] = rate
-    return facts, _signature(model)
+    return facts, signature_of(model)
 
 
 def _layer(layer: Any) -> dict[str, Any]:
@@ -67,7 +67,8 @@ def _shape(tensor: Any) -> Any:
     return [None if length is None else int(length) for length in tensor.shape]
 
 
-def _signature(model: Any) -> dict[str, Any] | None:
+def signature_of(model: Any) -> dict[str, Any] | None:
+    """Names, shapes (None: any length) and types of inputs and outputs; None where the model does not tell."""
     try:
         inputs, outputs = model.inputs, model.outputs
     except (AttributeError, ValueError):

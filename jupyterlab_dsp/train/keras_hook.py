@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+from ..model.keras_facts import signature_of
 from .tracker import Tracker
 
 #: arguments of ``fit`` that are worth a line on the run
@@ -218,7 +219,7 @@ def _report_class(keras: Any, tracker: Tracker) -> Any:
                 with _Quietly(tracker, "summary"):
                     if summary := _summary(self.model):
                         described["model"] = self.model
-                        tracker.fact(summary=summary)
+                        tracker.fact(summary=summary, signature=signature_of(self.model))
 
     return Report
 

@@ -34,6 +34,9 @@ def test_keras_cell_is_logged_and_stored(submit, finish, platform):
     assert run.compile["optimizer"]["learning_rate"] == pytest.approx(1e-2)
     assert run.compile["batch_size"] == 32
     assert "Dense" in run.summary
+    assert run.signature is not None
+    assert run.signature["inputs"][0]["shape"] == [None, 8]
+    assert run.signature["outputs"][0]["shape"] == [None, 2]
     assert {data.role for data in run.data} == {"x", "y"}
     assert all(data.digest for data in run.data)
     assert run.environment["packages"]["keras"].startswith("3.")
