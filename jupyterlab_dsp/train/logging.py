@@ -5,6 +5,7 @@ Outside a run (the same cell run by hand) they do nothing but check their input,
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,13 @@ def log(values: dict[str, float] | None = None, /, *, step: float | None = None,
                 hint="Log a number; use dsp.log_artifact for anything else.",
                 field=str(name),
             ) from None
+    if step is not None:
+        try:
+            step = float(step)
+        except (TypeError, ValueError):
+            step = math.nan
+        if not math.isfinite(step):
+            raise InvalidInput("The step of a metric is a finite number.", field="step")
     run = current_run()
     if run is not None:
         run.tracker.log(numbers, step)

@@ -149,6 +149,8 @@ def test_dsp_log_makes_curves_and_outside_a_run_does_nothing(submit, finish, pla
     dsp.log(auc=0.5)
     with pytest.raises(InvalidInput):
         dsp.log(auc="high")
+    with pytest.raises(InvalidInput, match="step"):
+        dsp.log(auc=0.5, step=float("nan"))
     source = (
         "import jupyterlab_dsp as dsp\nfor i in range(5):\n    dsp.log({'auc': i / 10, 'nan': float('nan')}, step=i)"
     )
