@@ -38,7 +38,7 @@ def main() -> int:
                     rows.append(row)
                     print(f"    {row.name}: {'holds' if row.holds else 'MISSED'}", file=sys.stderr)
             except Exception as error:  # noqa: BLE001 - the other rows are still worth measuring
-                broken.append(f"{area}, {group.__name__.replace('_', ' ')}: {error}")
+                broken.append(f"{area}, {group.__name__.replace('_', ' ')}: {str(error).strip().splitlines()[-1]}")
                 print(f"    broken: {error}", file=sys.stderr)
     for line in table(rows):
         print(line)
