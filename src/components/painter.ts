@@ -1,5 +1,6 @@
 import { MimeModel, type IRenderMime, type IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IDisposable } from '@lumino/disposable';
+import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
 /** JupyterLab's own Vega renderer: no second chart library in the bundle. */
@@ -93,7 +94,12 @@ export class Painter implements IDisposable {
 function drop(widget: Widget | null): void {
   if (widget && !widget.isDisposed) {
     if (widget.isAttached) {
-      Widget.detach(widget);
+      if (widget.node.isConnected) {
+        Widget.detach(widget);
+      } else {
+        // React cleans up after the page has dropped the node: the widget is only told
+        MessageLoop.sendMessage(widget, Widget.Msg.AfterDetach);
+      }
     }
     widget.dispose();
   }

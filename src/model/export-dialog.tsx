@@ -28,15 +28,25 @@ type Choice =
 /** The choice, what the button says, and why there is no choice. */
 type OnChoice = (choice: Choice | null, label: string, reason?: string) => void;
 
+let isOpen = false;
+
 /** Ask what to export and export it. */
 export async function showExportDialog(context: IDialogContext): Promise<void> {
-  let facts: IKernelFacts | null = null;
-  try {
-    facts = await askKernel(context.notebook);
-  } catch {
-    facts = null; // a kernel without the platform: the document alone will do
+  if (isOpen) {
+    return; // the kernel may take a while to answer: a second click is not a second dialog
   }
-  await new ExportDialog(context, new ExportBody(context, facts)).launch();
+  isOpen = true;
+  try {
+    let facts: IKernelFacts | null = null;
+    try {
+      facts = await askKernel(context.notebook);
+    } catch {
+      facts = null; // a kernel without the platform: the document alone will do
+    }
+    await new ExportDialog(context, new ExportBody(context, facts)).launch();
+  } finally {
+    isOpen = false;
+  }
 }
 
 /** Stays open until the export has succeeded: what was chosen is not lost by an error. */
@@ -81,6 +91,14 @@ class ExportDialog extends Dialog<Choice | null> {
     );
   }
 
+  override handleEvent(event: Event): void {
+    super.handleEvent(event);
+    if (event.type === 'input') {
+      // the dialog enables its buttons after each key where no field is invalid
+      this._show();
+    }
+  }
+
   private _show(): void {
     const button = this.node.querySelector<HTMLButtonElement>('.jp-Dialog-footer .jp-mod-accept');
     if (!button) {
@@ -90,7 +108,9 @@ class ExportDialog extends Dialog<Choice | null> {
     button.title = this.form.reason;
     const text = button.querySelector('.jp-Dialog-buttonLabel');
     if (text) {
-      text.textContent = this.form.isBusy ? this.context.trans.__('Exporting…') : this.form.label;
+      const label = this.form.isBusy ? this.context.trans.__('Exporting…') : this.form.label;
+      text.textContent = label;
+      text.setAttribute('aria-label', label);
     }
   }
 }

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import {
+  Chip,
   EmptyState,
   FilterBox,
   Problem,
@@ -172,6 +173,15 @@ function RunItem(props: {
         <span className="jp-Dsp-rowTop">
           <span className="jp-Dsp-rowName">
             {run.name}
+            {run.purpose === 'proof' && (
+              <>
+                {' '}
+                <Chip
+                  text={trans.__('proof')}
+                  title={trans.__('Proves that cells run before they are exported')}
+                />
+              </>
+            )}
             {params && <span className="jp-Dsp-muted"> · {params}</span>}
           </span>
           <span className="jp-Dsp-metric" title={metric?.[0]}>
