@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import os
 import shutil
 import stat
@@ -165,6 +166,24 @@ class SpecRepository:
                 repo.refs[_tag(name, newest)] = head.commit.encode()
             self._point_head(repo, branch)
             return self._describe(repo, name, commit.id)
+
+    def push(self, name: str, remote: str) -> None:
+        """Bring the branch and the tags of ``name`` to another repository, with all versions that it lacks.
+
+        remote: any git URL or path. Raises Unavailable where it cannot be reached or refuses; nothing is lost then.
+        """
+        from dulwich import porcelain
+
+        refs = [f"refs/heads/{name}", *(f"refs/tags/{name}/v{each.version}" for each in self.versions(name))]
+        with self._open() as repo:
+            specs = [f"{ref}:{ref}".encode() for ref in refs if ref.encode() in repo.refs]
+            try:
+                porcelain.push(repo, remote, specs, outstream=io.BytesIO(), errstream=io.BytesIO())
+            except Exception as error:  # what a transport may raise is listed nowhere
+                raise Unavailable(
+                    f"'{name}' is exported here, but could not be pushed: {' '.join(str(error).split())[:300]}.",
+                    hint="Check the setting specs_remote; the next export pushes this version too.",
+                ) from error
 
     def read(self, name: str, version: int) -> tuple[SpecCommit, dict[str, bytes]]:
         """One version and its files. Raises NotFound, Corrupt."""

@@ -96,7 +96,10 @@ class SpecService:
                 if request.expect is not None or self._repository.head(request.name) == head:
                     raise
                 continue  # somebody was faster: it may be the same Spec, else ours is the next version
-            return self._record(commit)
+            row = self._record(commit)
+            if self._settings.specs_remote:
+                self._repository.push(request.name, self._settings.specs_remote)
+            return row
 
     def specs(self, request: ListSpecs) -> SpecPage:
         """One page of exported Specs, newest first."""

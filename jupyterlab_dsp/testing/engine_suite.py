@@ -379,8 +379,20 @@ def printed(folder: Path) -> str:
 
 def assert_gone(pids: Any) -> None:
     """None of these processes, which belong to a job of the test, runs any more."""
-    left = [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    deadline = time.monotonic() + 10  # a killed process is still there while the kernel takes it apart
+    while True:
+        left = [pid for pid in pids if _runs(pid)]
+        if not left or time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
     assert left == []
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def python(code: str) -> str:

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from jupyterlab_dsp.contract.model import Spec
-from jupyterlab_dsp.errors import Conflict, Corrupt, DspError, InvalidInput, NotFound
+from jupyterlab_dsp.errors import Conflict, Corrupt, DspError, InvalidInput, NotFound, Unavailable
 from jupyterlab_dsp.platform import Platform
+from jupyterlab_dsp.settings import Settings
 
 MODEL = "from sklearn.linear_model import LogisticRegression\nclf = LogisticRegression(C=c).fit([[0], [1]], [0, 1])"
 
@@ -247,6 +248,7 @@ def test_names_that_differ_in_case_are_two(platform: Platform) -> None:
 WRITER = """
 import sys
 from jupyterlab_dsp.platform import Platform
+from jupyterlab_dsp.settings import Settings
 platform = Platform()
 print("ready", flush=True)
 sys.stdin.readline()
@@ -436,3 +438,29 @@ def test_specs_are_filtered_sorted_and_paged(platform: Platform) -> None:
         platform.call("model.spec", {"name": "nobody", "version": 1})
     with pytest.raises(InvalidInput):
         platform.call("model.specs", {"filter": "params.c >"})
+
+
+# -- another repository -----------------------------------------------------------------------------------------
+
+
+def test_exports_are_pushed_with_their_tags(tmp_path: Path) -> None:
+    from dulwich.repo import Repo
+
+    remote = tmp_path / "remote.git"
+    remote.mkdir()
+    Repo.init_bare(str(remote)).close()
+    platform = Platform(Settings(home=tmp_path / "home", specs_remote=str(remote)))
+    export(platform)
+    export(platform, "c = 2.0", MODEL)
+    with Repo(str(remote)) as there:
+        refs = {ref.decode() for ref in there.refs.allkeys()}
+    assert {"refs/heads/digits", "refs/tags/digits/v1", "refs/tags/digits/v2"} <= refs
+    platform.close()
+
+
+def test_a_remote_that_is_not_there_loses_nothing(tmp_path: Path) -> None:
+    platform = Platform(Settings(home=tmp_path / "home", specs_remote=str(tmp_path / "nowhere.git")))
+    with pytest.raises(Unavailable, match="exported here"):
+        export(platform)
+    assert [spec.version for spec in platform.call("model.specs", {"name": "digits"}).items] == [1]
+    platform.close()
