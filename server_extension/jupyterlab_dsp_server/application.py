@@ -112,6 +112,10 @@ def _import_all() -> None:
 
 
 def _build() -> Any:
+    from jupyterlab_dsp.errors import InvalidInput, Unavailable
     from jupyterlab_dsp.platform import Platform
 
-    return Platform()
+    try:
+        return Platform()
+    except InvalidInput as error:  # wrong settings are the operator's input, not that of who sent the request
+        raise Unavailable(error.message, hint=error.hint, **error.details) from error
