@@ -7,6 +7,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from pydantic import ValidationError
+
 from .errors import ExtraMissing, InvalidInput, Unavailable
 
 #: the kinds that exist today; each is the entry-point group ``jupyterlab_dsp.<kind>``
@@ -43,9 +45,23 @@ def plugin_class(kind: str, name: str) -> Any:
         if error.name and not error.name.startswith("jupyterlab_dsp"):
             raise ExtraMissing.of(error.name, name) from error
         raise Unavailable(f"The {kind} plug-in '{name}' cannot be loaded: {error}.") from error
+    except (ImportError, SyntaxError, AttributeError) as error:
+        raise Unavailable(
+            f"The {kind} plug-in '{name}' cannot be loaded: {error}.", hint=f"It comes from {point.value}."
+        ) from error
 
 
 def create(kind: str, name: str, config: dict[str, Any] | None = None, **context: Any) -> Any:
     """Build a plug-in: its ``Config`` is checked, then it is called as ``cls(config, **context)``."""
     cls = plugin_class(kind, name)
-    return cls(cls.Config.model_validate(config or {}), **context)
+    try:
+        checked = cls.Config.model_validate(config or {})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(
+            f"The option '{field}' of the {kind} plug-in '{name}' is wrong: {first['msg']}.",
+            hint="The reference of plug-ins lists its options.",
+            field=field,
+        ) from error
+    return cls(checked, **context)

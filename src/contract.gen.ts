@@ -2262,7 +2262,7 @@ export interface components {
         RunProblem: {
             /**
              * Kind
-             * @description exception, exit, memory_limit, out_of_memory, signal, stop, lost, store
+             * @description exception, exit, memory_limit, out_of_memory, signal, start, stop, lost, store
              */
             kind: string;
             /**

@@ -78,7 +78,7 @@ class Progress(Shape):
 class RunProblem(Shape):
     """Why a run did not succeed."""
 
-    kind: str = Field(description="exception, exit, memory_limit, out_of_memory, signal, stop, lost, store")
+    kind: str = Field(description="exception, exit, memory_limit, out_of_memory, signal, start, stop, lost, store")
     message: str = Field(description="One sentence.")
     hint: str | None = None
     traceback: str | None = Field(default=None, description="The user's own frames only, with cell and line.")
