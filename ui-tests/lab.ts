@@ -70,8 +70,15 @@ export class Lab {
 
   /** Opens the command palette and types into it. */
   async palette(text: string): Promise<void> {
-    await this.command('apputils:activate-command-palette');
-    await this.page.locator('.lm-CommandPalette-input:visible').fill(text);
+    const input = this.page.locator('.lm-CommandPalette-input:visible');
+    // it closes when something else takes the focus, as the launcher does at the start
+    await expect(async () => {
+      if (!(await input.isVisible())) {
+        await this.command('apputils:activate-command-palette');
+      }
+      await input.fill(text, { timeout: 5000 });
+      await expect(input).toHaveValue(text, { timeout: 1000 });
+    }).toPass({ timeout: 60_000 });
   }
 
   paletteItem(name: string): Locator {
