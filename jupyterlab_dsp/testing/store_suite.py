@@ -401,4 +401,5 @@ while True:
 
 
 def _python(code: str, *args: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", code, *args], stdout=subprocess.PIPE)
+    # unbuffered: what it prints before it waits must be seen while it waits
+    return subprocess.Popen([sys.executable, "-u", "-c", code, *args], stdout=subprocess.PIPE)

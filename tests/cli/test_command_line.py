@@ -103,10 +103,19 @@ def test_a_run_that_fails_ends_with_1_and_shows_the_users_own_line(dsp: Dsp) -> 
     assert "jupyterlab_dsp" not in done.stderr
 
 
+# a test run in the background of a shell inherits that SIGINT is ignored; somebody at a terminal does not
+_INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from jupyterlab_dsp.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_watching_can_be_interrupted_and_the_run_goes_on(dsp: Dsp, place: Path, environment: dict[str, str]) -> None:
     run = json.loads(dsp("train", "sums.ipynb", "--cell", "long", "--name", "long", "--no-store", "--json").stdout)
     watcher = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab_dsp.cli", "train", "watch", run["id"]],
+        [sys.executable, "-c", _INTERRUPTIBLE, "train", "watch", run["id"]],
         cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert watcher.stdout is not None
