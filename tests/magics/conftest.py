@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def shell(home: Path) -> Iterator[Any]:
 
     from jupyterlab_dsp.magics import extension
 
+    main = sys.modules["__main__"]  # a shell puts its own there, and who starts processes afterwards needs the real one
     config = Config()
     config.HistoryManager.hist_file = ":memory:"
     made = InteractiveShell(config=config)
@@ -43,6 +45,7 @@ def shell(home: Path) -> Iterator[Any]:
     extension._loaded.clear()
     atexit.unregister(made.atexit_operations)
     made.atexit_operations()
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture

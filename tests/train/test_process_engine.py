@@ -130,6 +130,7 @@ def test_a_leftover_with_an_empty_environment_is_found_by_its_session(engine, tm
 
 
 def test_the_supervisor_is_no_zombie_and_has_no_terminal(engine, tmp_path):
+    before = psutil.Process().children()
     handle = start(engine, tmp_path / "job", "import time; time.sleep(60)")
     process = psutil.Process(handle["supervisor_pid"])
     assert process.terminal() is None
@@ -140,7 +141,7 @@ def test_the_supervisor_is_no_zombie_and_has_no_terminal(engine, tmp_path):
     assert until(engine, handle, "running")
     engine.stop(handle, grace_s=0)
     ended(engine, handle)
-    assert psutil.Process().children() == []
+    assert set(psutil.Process().children()) <= set(before)
 
 
 def test_a_terminated_supervisor_ends_the_job_first(engine, tmp_path):
