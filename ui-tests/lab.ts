@@ -60,12 +60,12 @@ export class Lab {
   }
 
   /** Waits until JupyterLab, which saves its layout a moment after a change, has saved this. */
-  async layoutSaved(text: string): Promise<void> {
+  async layoutSaved(text: string | RegExp): Promise<void> {
     await expect
       .poll(async () => JSON.stringify(await (await fetch(`${this.server.url}/lab/api/workspaces`)).json()), {
         timeout: 30_000
       })
-      .toContain(text);
+      .toMatch(text);
   }
 
   /** Opens the command palette and types into it. */

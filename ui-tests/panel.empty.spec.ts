@@ -27,7 +27,7 @@ test('sections fold by keyboard and stay folded', async ({ lab, page }) => {
   await page.keyboard.press('Enter');
   await expect(title).toHaveAttribute('aria-expanded', 'false');
   await expect(lab.section('Runs')).not.toContainText('%%dsp train');
-  await lab.layoutSaved('"folded":["train"]');
+  await lab.layoutSaved(/"folded":\["train"\]/);
   await lab.reload();
   await expect(lab.panel).toBeVisible();
   await expect(title).toHaveAttribute('aria-expanded', 'false');

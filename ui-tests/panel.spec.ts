@@ -235,7 +235,7 @@ test('the versions table is driven by keyboard', async ({ lab, page }) => {
 test('pages come back with the layout', async ({ lab }) => {
   await opened(lab);
   await expect(lab.main).toContainText('of 10,000 versions');
-  await lab.layoutSaved('dsp-model-digits');
+  await lab.layoutSaved(/"dock":\{[^}]*dsp-model-digits/);
   await lab.reload();
   await expect(lab.main.getByRole('heading', { name: 'digits', level: 2 })).toBeVisible();
   await expect(rows(lab).first()).toBeVisible();

@@ -320,7 +320,7 @@ test.describe('runs that have ended', () => {
     await expect(
       page.getByRole('img', { name: 'loss', exact: true }).locator('canvas, svg').first()
     ).toBeVisible();
-    await expect(page.getByRole('img', { name: 'Parallel coordinates' })).toBeVisible();
+    await expect(page.getByRole('img', { name: /^Parameters and metrics|^Parallel/ })).toBeVisible();
     await expect(page.getByText('keras.layers.Dropout(0.3)')).toBeVisible();
     await lab.picture('compare-runs');
     await expectAccessible(page);
