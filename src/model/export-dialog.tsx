@@ -128,6 +128,7 @@ async function carryOut(choice: Choice, { dsp, notebook, trans, commands }: IDia
       )
     ) as { model: string; version: number };
     Notification.success(trans.__('%1 version %2 is stored.', answer.model, answer.version), {
+      autoClose: 6000,
       actions: [
         {
           label: trans.__('Open'),
@@ -512,7 +513,17 @@ function SpecForm(
             {keep === null ? trans.__(', found by data flow') : ''}
           </span>
           {keep !== null && (
-            <button className="jp-Dsp-link" onClick={() => setKeep(null)}>
+            <button
+              className="jp-Dsp-link"
+              onClick={event => {
+                // the button goes away: the focus must not go with it, or the dialog hears no key any more
+                event.currentTarget
+                  .closest('.jp-Dialog')
+                  ?.querySelector<HTMLElement>('input[name="dsp-export-name"]')
+                  ?.focus();
+                setKeep(null);
+              }}
+            >
               {trans.__('as the data flow says')}
             </button>
           )}

@@ -372,7 +372,12 @@ async function purge(dsp: IDsp, model: string, trans: TranslationBundle): Promis
     if (answer.button.accept) {
       const done = await dsp.client.call('model.purge', { model });
       Notification.success(
-        trans.__('%1 versions purged, %2 freed.', done.versions, bytes(done.freed_bytes)),
+        trans._n(
+          '%2 freed by purging %1 version.',
+          '%2 freed by purging %1 versions.',
+          done.versions,
+          bytes(done.freed_bytes)
+        ),
         { autoClose: 6000 }
       );
     }

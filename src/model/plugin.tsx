@@ -89,7 +89,9 @@ export const modelPlugin: JupyterFrontEndPlugin<void> = {
       execute: args => {
         const notebook = notebooks?.currentWidget;
         if (!notebook) {
-          Notification.warning(trans.__('Open a notebook first; the code goes below its active cell.'));
+          Notification.warning(trans.__('Open a notebook first; the code goes below its active cell.'), {
+            autoClose: 5000
+          });
           return;
         }
         NotebookActions.insertBelow(notebook.content);
@@ -114,7 +116,9 @@ export const modelPlugin: JupyterFrontEndPlugin<void> = {
       execute: async () => {
         const notebook = notebooks?.currentWidget;
         if (!notebook) {
-          Notification.warning(trans.__('Open the notebook whose model you want to export.'));
+          Notification.warning(trans.__('Open the notebook whose model you want to export.'), {
+            autoClose: 5000
+          });
           return;
         }
         await showExportDialog({ dsp, notebook, trans, commands });
@@ -147,7 +151,7 @@ export const modelPlugin: JupyterFrontEndPlugin<void> = {
 async function askModel(dsp: IDsp, trans: ReturnType<ITranslator['load']>): Promise<string | null> {
   const page = await dsp.client.call('model.list', { limit: 200 });
   if (page.items.length === 0) {
-    Notification.info(trans.__('There is no model yet. Train one with %%dsp train.'));
+    Notification.info(trans.__('There is no model yet. Train one with %%dsp train.'), { autoClose: 5000 });
     return null;
   }
   const answer = await InputDialog.getItem({

@@ -243,7 +243,10 @@ function Pareto(props: {
   trans: TranslationBundle;
 }): React.ReactElement | null {
   const { data, trans } = props;
-  const metric = data.rows.find(row => row.section === 'metrics' && row.best !== null)?.field;
+  const told = data.rows.filter(row => row.section === 'metrics' && row.best !== null).map(row => row.field);
+  // the verdict's metric: what was measured on data that the model has not seen
+  const metric =
+    told.find(name => name === 'val_accuracy') ?? told.find(name => name.startsWith('val_')) ?? told[0];
   if (!metric) {
     return null;
   }

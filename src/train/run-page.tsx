@@ -26,15 +26,13 @@ export interface IRunViewProps {
 export function useRun(props: IRunViewProps) {
   const { dsp, runId, visible } = props;
   const on = (change: Shapes['RecordChanged']) => touches(change, 'run', runId);
-  const run = useQuery(dsp, 'train.show', { run_id: runId }, { visible, on });
-  const isLive = run.data ? !run.data.is_final : false;
-  const curves = useQuery(
-    dsp,
-    'train.curves',
-    { run_id: runId },
-    // events carry it; the slow tick covers a socket that is down
-    { visible, on, everyMs: isLive ? 5000 : null }
-  );
+  const [isLive, setLive] = React.useState(false);
+  // events carry it; the slow tick covers a socket that is down, as after a restart of the server
+  const everyMs = isLive ? 5000 : null;
+  const run = useQuery(dsp, 'train.show', { run_id: runId }, { visible, on, everyMs });
+  const isFinal = run.data?.is_final ?? true;
+  React.useEffect(() => setLive(!isFinal), [isFinal]);
+  const curves = useQuery(dsp, 'train.curves', { run_id: runId }, { visible, on, everyMs });
   return { run, curves, isLive };
 }
 
@@ -360,7 +358,7 @@ function Artifacts(props: { run: Run; dsp: IDsp; trans: TranslationBundle }): Re
                     { run_id: run.id, path: file.path },
                     file.path.split('/').pop() ?? 'artifact'
                   )
-                  .catch((reason: Error) => Notification.error(reason.message))
+                  .catch((reason: Error) => Notification.error(reason.message, { autoClose: 8000 }))
               }
             >
               {file.path}
