@@ -210,7 +210,7 @@ test('a trained model of the kernel becomes a version that the panel shows', asy
   await lab.section('Models').getByTitle('Open from-kernel', { exact: true }).click();
   const detail = lab.main.getByRole('complementary', { name: 'Selected version' });
   await expect(detail).toContainText('as it was in the kernel');
-  await expect(detail.getByRole('button', { name: /\.keras$/ })).toBeVisible();
+  await expect(detail.getByRole('button', { name: 'model.weights.h5' })).toBeVisible();
 
   // and goes back into a notebook
   await lab.main.getByRole('button', { name: 'Load in notebook' }).click();
