@@ -44,7 +44,11 @@ export class Lab {
   async open(): Promise<void> {
     await this.page.goto(`${this.server.url}/lab?reset`);
     await this.loaded();
+    this.openedAt = Date.now();
   }
+
+  /** When the empty layout was there; milliseconds since the epoch. */
+  private openedAt = 0;
 
   /** Opens a notebook in Notebook 7. */
   async openInNotebook7(path: string): Promise<void> {
@@ -59,12 +63,19 @@ export class Lab {
     await this.loaded();
   }
 
-  /** Waits until JupyterLab, which saves its layout a moment after a change, has saved this. */
+  /** Waits until JupyterLab, which saves its layout a moment after a change, has saved this since `open`. */
   async layoutSaved(text: string | RegExp): Promise<void> {
     await expect
-      .poll(async () => JSON.stringify(await (await fetch(`${this.server.url}/lab/api/workspaces`)).json()), {
-        timeout: 30_000
-      })
+      .poll(
+        async () => {
+          const answer = await (await fetch(`${this.server.url}/lab/api/workspaces`)).json();
+          const saved = answer.workspaces.values as { data: unknown; metadata: { last_modified: string } }[];
+          // what the test before left in the same server is no answer
+          const fresh = saved.filter(one => Date.parse(one.metadata.last_modified) > this.openedAt);
+          return JSON.stringify(fresh.map(one => one.data));
+        },
+        { timeout: 30_000 }
+      )
       .toMatch(text);
   }
 
